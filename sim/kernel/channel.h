@@ -1,0 +1,95 @@
+#pragma once
+// The RTL's decoupled queue or elastic pipeline between two units: at most one push and one pop per cycle; an item pushed in cycle t is
+// visible from t + latency on. Time stamps replace the two copies of a register, so there is no update phase.
+//   kRegistered   Queue(n): a slot freed in t can be used from t + 1 on. The order of reader and writer inside a cycle cannot matter.
+//   kPipe         Queue(n, pipe) and Pipeline(n): full, it accepts in the very cycle in which its head leaves. Reader and writer belong to
+//                 one Group with the reader first.
+// An elastic pipeline of n stages is a channel of latency n and capacity n: bubbles close up behind a stalled head.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/base/cycle.h"
+#include "sim/base/errors.h"
+#include "sim/kernel/unit.h"
+
+namespace systole {
+
+enum class Full : std::uint8_t { kRegistered, kPipe };
+
+template <class T>
+class Channel {
+ public:
+  Channel(std::string name, Cycle latency, unsigned capacity, Full full = Full::kRegistered)
+      : name_(std::move(name)), latency_(latency), capacity_(capacity), full_(full) {
+    SYSTOLE_CHECK(latency >= 1 && capacity >= 1);
+    unsigned slots = 1;
+    while (slots < capacity) slots *= 2;
+    mask_ = slots - 1;
+    entries_.resize(slots);
+  }
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  void bind_reader(Unit& unit) { reader_ = &unit; }
+  void bind_writer(Unit& unit) { writer_ = &unit; }
+
+  // ---- writer
+  [[nodiscard]] bool can_push(Cycle now) const {
+    return size_ + (full_ == Full::kRegistered && last_pop_ == now ? 1u : 0u) < capacity_;
+  }
+  void push(Cycle now, T item) {
+    SYSTOLE_CHECK(can_push(now) && last_push_ != now);
+    last_push_ = now;
+    entries_[(head_ + size_) & mask_] = Entry{std::move(item), now + latency_};
+    ++size_;
+    if (reader_ != nullptr) reader_->wake_at(now + latency_);
+  }
+  [[nodiscard]] bool pushed_in(Cycle now) const { return last_push_ == now; }
+
+  // ---- reader
+  [[nodiscard]] const T* front(Cycle now) const {
+    return size_ != 0 && entries_[head_].visible <= now && last_pop_ != now ? &entries_[head_].item : nullptr;
+  }
+  [[nodiscard]] T* front(Cycle now) {
+    return size_ != 0 && entries_[head_].visible <= now && last_pop_ != now ? &entries_[head_].item : nullptr;
+  }
+  T pop(Cycle now) {
+    SYSTOLE_CHECK(front(now) != nullptr);
+    T item = std::move(entries_[head_].item);
+    const bool was_full = size_ == capacity_;
+    last_pop_ = now;
+    head_ = (head_ + 1) & mask_;
+    --size_;
+    if (was_full && writer_ != nullptr) writer_->wake_at(full_ == Full::kPipe ? now : now + 1);
+    if (size_ != 0 && reader_ != nullptr) reader_->wake_at(std::max(now + 1, entries_[head_].visible));
+    return item;
+  }
+
+  // ---- both
+  // Items inside, visible or not, as of this moment of this cycle.
+  [[nodiscard]] unsigned size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] unsigned capacity() const { return capacity_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+ private:
+  struct Entry {
+    T item{};
+    Cycle visible = 0;
+  };
+  std::string name_;
+  Cycle latency_;
+  unsigned capacity_;
+  Full full_;
+  unsigned mask_ = 0;
+  unsigned head_ = 0;
+  unsigned size_ = 0;
+  Cycle last_push_ = kNever;
+  Cycle last_pop_ = kNever;
+  std::vector<Entry> entries_;
+  Unit* reader_ = nullptr;
+  Unit* writer_ = nullptr;
+};
+
+}  // namespace systole

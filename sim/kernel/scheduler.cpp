@@ -1,0 +1,142 @@
+#include "sim/kernel/scheduler.h"
+
+#include <algorithm>
+
+namespace systole {
+
+struct Scheduler::Entity {
+  Wheel wheel;
+  std::vector<Unit*> units;
+  sc_core::sc_event event;
+  Scheduler* scheduler = nullptr;
+  Cycle armed = kNever;   // native: the cycle for which `event` is notified
+  bool running = false;
+};
+
+Scheduler::Scheduler(const sc_core::sc_module_name& name, SchedulerMode mode, sc_core::sc_time clock_period)
+    : sc_core::sc_module(name), mode_(mode), period_(clock_period) {
+  if (mode_ != SchedulerMode::kNative) {
+    entities_.push_back(std::make_unique<Entity>());
+    entities_.back()->scheduler = this;
+  }
+}
+
+Scheduler::~Scheduler() = default;
+
+void Scheduler::add(Unit& unit) { add_group(unit.name(), {&unit}); }
+
+void Scheduler::add_group(const std::string&, const std::vector<Unit*>& members) {
+  SYSTOLE_CHECK(!started_);
+  if (mode_ == SchedulerMode::kNative) {
+    entities_.push_back(std::make_unique<Entity>());
+    entities_.back()->scheduler = this;
+  }
+  Entity& entity = *entities_.back();
+  for (Unit* unit : members) {
+    SYSTOLE_CHECK(entity.units.size() < Wheel::kMaxUnits);
+    unit->attach(entity.wheel, static_cast<unsigned>(entity.units.size()));
+    entity.units.push_back(unit);
+  }
+}
+
+void Scheduler::run(Cycle max_cycles) {
+  max_cycles_ = max_cycles;
+  if (!started_) {
+    started_ = true;
+    origin_ = sc_core::sc_time_stamp();
+    for (auto& entity : entities_) {
+      Entity* e = entity.get();
+      sc_core::sc_spawn_options options;
+      options.spawn_method();
+      options.set_sensitivity(&e->event);
+      sc_core::sc_spawn([this, e] { activate(*e); }, sc_core::sc_gen_unique_name("evaluate"), &options);
+      if (mode_ == SchedulerMode::kNative) {
+        e->wheel.set_alarm(
+            [](void* owner, Cycle at) {
+              Entity& woken = *static_cast<Entity*>(owner);
+              if (woken.running || at >= woken.armed) return;
+              woken.armed = at;
+              const sc_core::sc_time when = woken.scheduler->time_of(at);
+              woken.event.notify(when > sc_core::sc_time_stamp() ? when - sc_core::sc_time_stamp() : sc_core::SC_ZERO_TIME);
+            },
+            e);
+      }
+    }
+  }
+  sc_core::sc_start();
+  if (error_) std::rethrow_exception(error_);
+}
+
+void Scheduler::activate(Entity& entity) {
+  if (stopped_ || error_) return;
+  try {
+    if (mode_ == SchedulerMode::kNative) {
+      advance_native(entity);
+    } else {
+      advance_fast(entity);
+    }
+  } catch (...) {
+    // An exception must not cross the SystemC kernel, which would turn it into a report.
+    error_ = std::current_exception();
+    sc_core::sc_stop();
+  }
+}
+
+void Scheduler::run_cycle(Entity& entity, Cycle cycle) {
+  now_ = std::max(now_, cycle);
+  if (mode_ == SchedulerMode::kEveryCycle) {
+    for (unsigned index = 0; index < entity.units.size(); ++index) entity.wheel.wake(index, cycle);
+  }
+  wakeups_ += entity.wheel.run_cycle(cycle, [&](unsigned index) { entity.units[index]->evaluate(cycle); });
+}
+
+void Scheduler::advance_fast(Entity& entity) {
+  while (!stopped_) {
+    Cycle next = entity.wheel.next();
+    if (next == kNever || next > max_cycles_) break;
+    if (mode_ == SchedulerMode::kEveryCycle && entity.wheel.now() + 1 < next) next = entity.wheel.now() + 1;
+    // Nothing foreign can happen before SystemC's own next event, so running ahead up to it is exact.
+    if (sc_core::sc_pending_activity_at_future_time()) {
+      const sc_core::sc_time foreign = sc_core::sc_time_stamp() + sc_core::sc_time_to_pending_activity();
+      if (time_of(next) > foreign) {
+        entity.event.notify(std::max(time_of(next), foreign) - sc_core::sc_time_stamp());
+        return;
+      }
+    }
+    run_cycle(entity, next);
+  }
+  sc_core::sc_stop();
+}
+
+void Scheduler::advance_native(Entity& entity) {
+  const double cycles = (sc_core::sc_time_stamp() - origin_) / period_;
+  const Cycle cycle = static_cast<Cycle>(cycles + 0.5);
+  entity.armed = kNever;
+  if (cycle > max_cycles_) {
+    now_ = std::max(now_, cycle);
+    sc_core::sc_stop();
+    return;
+  }
+  entity.running = true;
+  if (entity.wheel.next() == cycle) run_cycle(entity, cycle);
+  entity.running = false;
+  const Cycle next = entity.wheel.next();
+  if (next != kNever) {
+    entity.armed = next;
+    entity.event.notify(time_of(next) - sc_core::sc_time_stamp());
+  }
+  if (stopped_) sc_core::sc_stop();
+}
+
+std::string Scheduler::state_text() const {
+  std::string text;
+  for (const auto& entity : entities_) {
+    for (const Unit* unit : entity->units) {
+      const std::string state = unit->state_text();
+      if (!state.empty()) text += std::string("  ") + unit->name() + ": " + state + "\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace systole

@@ -1,0 +1,63 @@
+#pragma once
+// Who calls evaluate(), and when. All modes give the same result; a test compares them.
+//   kFast        one SC_METHOD owns one calendar wheel for all units; SystemC time catches up afterwards
+//   kNative      each unit, and each group of units, has its own SC_METHOD and sc_event
+//   kEveryCycle  the wheel, but every unit is called in every cycle (finds a unit that forgot to wake up)
+//
+// Units outside a group may be evaluated in any order: between them there are only registered channels. The members of a group are coupled
+// inside a cycle (ready chains, bank ports): they are evaluated in the order of the group, and are one process in native mode.
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <systemc>
+
+#include "sim/kernel/unit.h"
+
+namespace systole {
+
+enum class SchedulerMode : std::uint8_t { kFast, kNative, kEveryCycle };
+
+class Scheduler : public sc_core::sc_module {
+ public:
+  Scheduler(const sc_core::sc_module_name& name, SchedulerMode mode, sc_core::sc_time clock_period);
+  ~Scheduler() override;
+
+  // Registration, before run(). A group's members are evaluated in the given order.
+  void add(Unit& unit);
+  void add_group(const std::string& name, const std::vector<Unit*>& members);
+
+  // Runs until stop(), until nothing is left to do, or until `max_cycles`. Errors thrown by units are rethrown here.
+  void run(Cycle max_cycles);
+  void stop() { stopped_ = true; }
+
+  [[nodiscard]] Cycle now() const { return now_; }
+  [[nodiscard]] bool stopped() const { return stopped_; }
+  [[nodiscard]] std::uint64_t wakeups() const { return wakeups_; }
+  // Every unit that has something to say about itself, one per line: the report of a deadlock.
+  [[nodiscard]] std::string state_text() const;
+
+ private:
+  struct Entity;   // one wheel with its units and, in native mode, its process
+
+  void activate(Entity& entity);
+  void advance_fast(Entity& entity);
+  void advance_native(Entity& entity);
+  void run_cycle(Entity& entity, Cycle cycle);
+  [[nodiscard]] sc_core::sc_time time_of(Cycle cycle) const { return origin_ + period_ * static_cast<double>(cycle); }
+
+  SchedulerMode mode_;
+  sc_core::sc_time period_;
+  sc_core::sc_time origin_;
+  std::vector<std::unique_ptr<Entity>> entities_;
+  Cycle now_ = 0;
+  Cycle max_cycles_ = kNever;
+  bool started_ = false;
+  bool stopped_ = false;
+  std::uint64_t wakeups_ = 0;
+  std::exception_ptr error_;
+};
+
+}  // namespace systole
