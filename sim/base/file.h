@@ -1,0 +1,14 @@
+#pragma once
+// Whole files: read in one piece, written so that a reader never sees half of one. Errors are ConfigErrors that name the file.
+#include <string>
+#include <string_view>
+
+namespace systole {
+
+// The bytes of a file. A file that starts with the gzip magic number is decompressed.
+[[nodiscard]] std::string read_file(const std::string& path);
+
+// Writes to a temporary file in the same directory, then renames it to `path`.
+void write_atomically(const std::string& path, std::string_view bytes);
+
+}  // namespace systole
