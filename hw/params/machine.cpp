@@ -1,0 +1,50 @@
+#include "hw/params/machine.h"
+
+#include <fmt/format.h>
+
+#include "hw/params/derived.h"
+
+namespace systole::hw {
+
+void apply_revision(MachineParams& machine, int revision) {
+  const int later = revision >= 2025 ? 1 : 0;
+  machine.revision = revision;
+  machine.mvin_scale.input_queue = later;
+  machine.scratchpad.response_queue = later;
+  machine.reservation.stores_serialised = later;
+  machine.sfu.iexp_as_igelu = later;
+}
+
+std::vector<std::string> broken_rules(const MachineParams& m) {
+  std::vector<std::string> rules;
+  const auto require = [&](bool holds, std::string text) {
+    if (!holds) rules.push_back(std::move(text));
+  };
+  const auto is_power_of_two = [](int value) { return value > 0 && (value & (value - 1)) == 0; };
+
+  require(m.revision == 2023 || m.revision == 2025, fmt::format("revision = {}: known are 2023 and 2025", m.revision));
+  require(m.array.tile <= m.array.dim, fmt::format("array.tile = {} is larger than array.dim = {}", m.array.tile, m.array.dim));
+  const bool scratchpad_whole = m.scratchpad.kib * 1024 % (m.array.dim * m.scratchpad.banks) == 0;
+  require(scratchpad_whole && is_power_of_two(scratchpad_bank_rows(m)),
+          fmt::format("scratchpad.kib = {}: a bank must have a power of two of rows ({} banks of {}-byte rows)", m.scratchpad.kib,
+                      m.scratchpad.banks, scratchpad_row_bytes(m)));
+  require(scratchpad_bank_rows(m) % m.array.dim == 0 && scratchpad_bank_rows(m) > 0,
+          fmt::format("scratchpad.kib = {}: rows of a bank must be a multiple of array.dim = {}", m.scratchpad.kib, m.array.dim));
+  const bool accumulator_whole = m.accumulator.kib * 1024 % (accumulator_row_bytes(m) * m.accumulator.banks) == 0;
+  require(accumulator_whole && is_power_of_two(accumulator_bank_rows(m)),
+          fmt::format("accumulator.kib = {}: a bank must have a power of two of rows ({} banks of {}-byte rows)", m.accumulator.kib,
+                      m.accumulator.banks, accumulator_row_bytes(m)));
+  require(accumulator_bank_rows(m) % m.array.dim == 0 && accumulator_bank_rows(m) > 0,
+          fmt::format("accumulator.kib = {}: rows of a bank must be a multiple of array.dim = {}", m.accumulator.kib, m.array.dim));
+  require(m.accumulator.ports == 2 || m.accumulator.sub_banks != 0,
+          "accumulator.ports = 1 needs accumulator.sub_banks (1, 2 or 4)");
+  require(m.accumulator.ports == 1 || m.accumulator.sub_banks == 0,
+          fmt::format("accumulator.sub_banks = {} needs accumulator.ports = 1", m.accumulator.sub_banks));
+  require(m.dma.bus_bytes <= m.dma.max_bytes,
+          fmt::format("dma.bus_bytes = {} is larger than dma.max_bytes = {}", m.dma.bus_bytes, m.dma.max_bytes));
+  require(row_bits(m) <= 25, fmt::format("row numbers need {} bits; a local address has room for 25", row_bits(m)));
+  require(m.queue.load <= 64 && m.reservation.load <= 128, "queues larger than the reservation station's limits");
+  return rules;
+}
+
+}  // namespace systole::hw

@@ -1,0 +1,40 @@
+#pragma once
+// Beats on the accelerator's TileLink port (channels A and D) and on the way between the DMA engines and the port.
+#include <cstdint>
+
+#include "hw/ports/value_ref.h"
+
+namespace systole::hw {
+
+// TileLink opcodes as they appear on the wires (TileLink specification 1.8, TL-UH).
+enum class TlOpcodeA : std::uint8_t { kPutFull = 0, kPutPartial = 1, kGet = 4 };
+enum class TlOpcodeD : std::uint8_t { kAck = 0, kData = 1 };
+
+// Bus clients of the DMA (crossbar input order, Scratchpad.scala).
+enum class DmaClient : std::uint8_t { kReader = 0, kWriter = 1 };
+
+// One beat of a request. A Get has one beat; all beats of a Put carry the same address (beat i covers address + i * bus_bytes).
+struct RequestBeat {
+  std::uint64_t address = 0;
+  std::uint64_t mask = 0;         // byte enables of this beat; 0 for Get
+  TlOpcodeA opcode = TlOpcodeA::kGet;
+  std::uint8_t lg_size = 0;       // log2 of the request's bytes
+  DmaClient client = DmaClient::kReader;
+  std::uint8_t beat = 0;          // number of this beat in its request
+  bool last = true;
+  std::uint16_t source = 0;       // transaction id of the client
+  ValueRef values;                // Get: where the memory puts the request's bytes; Put: bytes of this beat, in lane order
+  std::uint32_t sequence = 0;     // host command that caused it
+};
+
+struct ResponseBeat {
+  TlOpcodeD opcode = TlOpcodeD::kData;
+  std::uint8_t lg_size = 0;
+  DmaClient client = DmaClient::kReader;
+  std::uint8_t beat = 0;
+  bool first = true;
+  bool last = true;
+  std::uint16_t source = 0;
+};
+
+}  // namespace systole::hw

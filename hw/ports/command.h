@@ -1,0 +1,40 @@
+#pragma once
+// Commands on their way from the host to a controller, and their completion on the way back.
+#include <cstdint>
+
+#include "isa/fields.h"
+#include "isa/instruction.h"
+
+namespace systole::hw {
+
+// Who made a command: the host, or a loop unroller. Unrollers count the commands of their own that are still in flight.
+enum class Origin : std::uint8_t { kHost, kLoopWs, kLoopConv };
+
+struct Command {
+  isa::Instruction instruction;
+  isa::Op op = isa::Op::kFlush;
+  Origin origin = Origin::kHost;
+  std::uint32_t sequence = 0;   // number of the host's command it comes from; for messages and accounting
+};
+
+// Name of a reservation-station entry: its queue (load, execute or store) and index (ReservationStation.scala, rob_id).
+struct RobId {
+  isa::Queue queue = isa::Queue::kLoad;
+  std::uint8_t index = 0;
+};
+
+struct IssuedCommand {
+  Command command;
+  RobId rob;
+  bool rob_valid = true;   // false for commands that the transpose/preload unroller invents: they complete nothing
+};
+
+struct Completion {
+  RobId rob;
+  Origin origin = Origin::kHost;
+};
+
+// Inputs of the completion port: the execute controller wins over loads, loads over stores (Controller.scala).
+enum CompletionSource : unsigned { kCompletionExecute, kCompletionLoad, kCompletionStore, kCompletionSources };
+
+}  // namespace systole::hw

@@ -1,0 +1,32 @@
+#pragma once
+// Accesses to the local memories inside a cycle: what the units of the datapath group tell each other.
+#include <cstdint>
+
+#include "hw/ports/value_ref.h"
+#include "isa/local_address.h"
+
+namespace systole::hw {
+
+// A row that the array writes back in this cycle. It is never refused and wins over every other write of its bank.
+struct ArrayWrite {
+  bool to_accumulator = false;
+  bool accumulate = false;      // add to the stored row (accumulator only)
+  std::uint32_t row = 0;        // row of the whole memory; the bank is row / rows of a bank
+  std::uint32_t sequence = 0;   // host command, for messages
+};
+
+// The scratchpad's answer to "may a read of this bank start now", one bit per bank. A cycle in which it is not driven means: all banks.
+struct BanksReady {
+  std::uint32_t mask = ~std::uint32_t{0};
+};
+
+// A read that starts in this cycle; its data leave the bank in the next one.
+struct ScratchpadRead {
+  bool from_mvout = false;      // false: operand of the array
+  ValueRef values;              // mvout: the row's bytes, captured when the read starts
+};
+
+// An operand row that has arrived at the array's side. The bytes were captured when the read started.
+struct OperandArrived {};
+
+}  // namespace systole::hw

@@ -1,0 +1,46 @@
+#pragma once
+// A port shared by several sources: one grant per cycle, the lowest source number wins. Everybody sees the grant of cycle t from t + 1 on,
+// so sources and readers may be evaluated in any order. An offer stands for one cycle; a source that was refused offers again.
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "sim/base/cycle.h"
+#include "sim/kernel/unit.h"
+
+namespace systole {
+
+template <class T, unsigned kSources>
+class PriorityMerge {
+ public:
+  // Units that are woken in the cycle after an offer: the readers, and the sources that must learn their fate.
+  void bind_listener(Unit& unit) { listeners_.push_back(&unit); }
+
+  void offer(unsigned source, Cycle now, T item) {
+    offers_[source][now % 2] = {std::move(item), now};
+    for (Unit* unit : listeners_) unit->wake_at(now + 1);
+  }
+
+  // What was granted in `cycle`, a cycle before the running one; null when nobody offered.
+  [[nodiscard]] const T* granted(Cycle cycle) const {
+    const unsigned source = winner(cycle);
+    return source == kSources ? nullptr : &offers_[source][cycle % 2].item;
+  }
+  [[nodiscard]] bool was_granted(unsigned source, Cycle cycle) const { return winner(cycle) == source; }
+
+ private:
+  struct Offer {
+    T item{};
+    Cycle cycle = kNever;
+  };
+  [[nodiscard]] unsigned winner(Cycle cycle) const {
+    for (unsigned source = 0; source < kSources; ++source) {
+      if (offers_[source][cycle % 2].cycle == cycle) return source;
+    }
+    return kSources;
+  }
+  std::array<std::array<Offer, 2>, kSources> offers_{};
+  std::vector<Unit*> listeners_;
+};
+
+}  // namespace systole

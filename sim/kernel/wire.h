@@ -1,0 +1,31 @@
+#pragma once
+// A value that one member of a group tells later members of the same group in the same cycle. A cycle in which it is not driven reads as
+// "nothing". Driving it after somebody has read it in that cycle means a wrong order of the group, which is our own error.
+#include <utility>
+
+#include "sim/base/cycle.h"
+#include "sim/base/errors.h"
+
+namespace systole {
+
+template <class T>
+class Wire {
+ public:
+  void drive(Cycle now, T value) {
+    SYSTOLE_CHECK(last_read_ != now);
+    value_ = std::move(value);
+    driven_ = now;
+  }
+  // The value driven in this cycle, or null.
+  [[nodiscard]] const T* get(Cycle now) const {
+    last_read_ = now;
+    return driven_ == now ? &value_ : nullptr;
+  }
+
+ private:
+  T value_{};
+  Cycle driven_ = kNever;
+  mutable Cycle last_read_ = kNever;
+};
+
+}  // namespace systole
