@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "workloads/weights/atomic_file.h"
+#include "sim/base/file.h"
 #include "workloads/weights/half.h"
 #include "workloads/weights/mapped_file.h"
 
@@ -405,14 +405,15 @@ void write_safetensors(const std::string& path, const std::map<std::string, Tens
   std::string text = header.dump();
   text.append((kHeaderAlignment - text.size() % kHeaderAlignment) % kHeaderAlignment, ' ');
 
-  AtomicFile file(path);
   const std::uint64_t header_bytes = text.size();
-  file.write(&header_bytes, sizeof header_bytes);
-  file.write(text.data(), text.size());
+  std::string bytes;
+  bytes.reserve(sizeof header_bytes + text.size() + offset);
+  bytes.append(reinterpret_cast<const char*>(&header_bytes), sizeof header_bytes);
+  bytes += text;
   for (const auto* entry : order) {
-    file.write(entry->second.bytes.data(), entry->second.bytes.size());
+    bytes.append(reinterpret_cast<const char*>(entry->second.bytes.data()), entry->second.bytes.size());
   }
-  file.commit();
+  write_atomically(path, bytes);
 }
 
 }  // namespace systole::workloads
