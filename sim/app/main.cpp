@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <system_error>
 
 #include <fmt/core.h>
 
@@ -64,6 +65,8 @@ int guarded(const Words& words) {
     return report("error", error.what(), kExitBadInput);
   } catch (const ModelError& error) {
     return report("misuse of the machine", error.what(), kExitMisuse);
+  } catch (const std::system_error& error) {
+    return report("error", error.what(), kExitBadInput);   // a full disk, a closed pipe
   } catch (const std::bad_alloc&) {
     return report("internal error", "out of memory", kExitInternalError);
   } catch (const std::exception& error) {

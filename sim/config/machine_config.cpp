@@ -198,8 +198,18 @@ MachineConfig load_machine(const std::string& name, const std::vector<std::strin
     throw ConfigError(fmt::format("machine '{}' is neither a preset nor a file; nearest preset: '{}'", name, nearest(name, preset_names())));
   }
   std::vector<Setting> settings;
-  for (const std::string& text : sets) settings.push_back(parse_set(text));
-  return change_machine(machine, settings);
+  Errors errors;
+  for (const std::string& text : sets) {
+    try {
+      settings.push_back(parse_set(text));
+    } catch (const ConfigError& error) {
+      errors.emplace_back(error.what());
+    }
+  }
+  apply(machine, settings, "", errors);
+  if (errors.empty()) check_rules(machine, errors);
+  if (!errors.empty()) fail(errors);
+  return machine;
 }
 
 std::string dump_yaml(const MachineConfig& machine) {

@@ -81,11 +81,12 @@ std::string machine_difference(const MachineConfig& a, const std::string& name_a
 }
 
 std::string preset_text() {
-  Table table({{"preset"}, {"starts from"}, {"changed settings"}, {"is"}});
+  std::string text;
   for (const config::Preset& preset : config::presets()) {
-    table.row({preset.name, preset.base, fmt::format("{}", fmt::join(preset.settings, " ")), preset.text});
+    text += fmt::format("{:<16} {}\n", preset.name, preset.text);
+    if (!preset.settings.empty()) text += fmt::format("{:<16} = {} with {}\n", "", preset.base, fmt::join(preset.settings, " "));
   }
-  return table.text();
+  return text + "\n`systole show machine --machine NAME` shows one, `systole show machine --diff A B` compares two.\n";
 }
 
 }  // namespace systole::report
