@@ -1,0 +1,276 @@
+#include "workloads/reference/evaluate.h"
+
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "workloads/reference/blocks.h"
+#include "workloads/reference/gemm.h"
+
+namespace systole::workloads::reference {
+namespace {
+
+std::string layer_prefix(std::size_t layer) { return fmt::format("act.{}.", layer); }
+
+// A stored input as a matrix with `cols` columns.
+template <typename T>
+Matrix<T> matrix_of(const std::string& name, const Tensor& tensor, std::size_t cols) {
+  if (tensor.dtype != dtype_of<T>() || tensor.shape.size() != 2 || tensor.shape[1] != cols || tensor.shape[0] == 0) {
+    throw ConfigError(fmt::format("input '{}' is {} {}, needed is {} [rows, {}]", name, name_of(tensor.dtype),
+                                  to_string(tensor.shape), name_of(dtype_of<T>()), cols));
+  }
+  Matrix<T> matrix(tensor.shape[0], cols);
+  std::copy(tensor.as<T>(), tensor.as<T>() + matrix.size(), matrix.data.begin());
+  return matrix;
+}
+
+const Tensor& input(const TensorMap& inputs, const std::string& name) {
+  const auto found = inputs.find(name);
+  if (found == inputs.end()) {
+    throw ConfigError(fmt::format("input '{}' is missing", name));
+  }
+  return found->second;
+}
+
+// The int32 input: given, or made from float embeddings.
+Matrix<std::int32_t> integer_input(const Context& context, const TensorMap& inputs, const std::string& integers,
+                                   const std::string& floats, const std::optional<EmbeddingConstants>& constants) {
+  const std::size_t d = context.model.d;
+  Matrix<std::int32_t> x;
+  if (inputs.count(integers) != 0) {
+    x = matrix_of<std::int32_t>(integers, inputs.at(integers), d);
+  } else {
+    const Matrix<float> embeddings = matrix_of<float>(floats, input(inputs, floats), d);
+    if (!constants) {
+      throw ConfigError(fmt::format("the model has no scale for input '{}'", floats));
+    }
+    x = scale_embeddings(embeddings, constants->scale);
+  }
+  context.sink(integers, Tensor::from(x));
+  return x;
+}
+
+// The int8 input of a post-LN stack.
+Matrix<std::int8_t> normalised_input(const Context& context, const TensorMap& inputs, const std::string& normalised,
+                                     const std::string& integers, const std::string& floats,
+                                     const std::optional<EmbeddingConstants>& constants) {
+  Matrix<std::int8_t> x;
+  if (inputs.count(integers) == 0 && inputs.count(floats) == 0) {
+    x = matrix_of<std::int8_t>(normalised, input(inputs, normalised), context.model.d);
+  } else if (!constants && inputs.count(normalised) != 0) {
+    x = matrix_of<std::int8_t>(normalised, inputs.at(normalised), context.model.d);
+  } else if (!constants) {
+    throw ConfigError(fmt::format("the model has no LayerNorm for input '{}'", integers));
+  } else {
+    x = layer_norm(context, integer_input(context, inputs, integers, floats, constants), constants->norm);
+  }
+  context.sink(normalised, Tensor::from(x));
+  return x;
+}
+
+// Everything of a post-LN layer after the context of its (self) attention.
+Matrix<std::int8_t> post_norm_block(const Context& context, const Matrix<std::int8_t>& x, const Matrix<std::int8_t>& ctx,
+                                    const AttentionWeights& attention, const NormConstants& norm, const std::string& sums,
+                                    const std::string& normalised) {
+  const Matrix<std::int32_t> acc = add_residual(context, ctx, attention.wo, attention.bo, x, attention.residual);
+  context.sink(sums, Tensor::from(acc));
+  Matrix<std::int8_t> y = layer_norm(context, acc, norm);
+  context.sink(normalised, Tensor::from(y));
+  return y;
+}
+
+Matrix<std::int8_t> post_norm_feed_forward(const Context& context, const LayerWeights& layer, const Matrix<std::int8_t>& x,
+                                           const std::string& prefix) {
+  const Matrix<std::int8_t> inner = feed_forward(context, layer, x, prefix);
+  const Matrix<std::int32_t> acc = add_residual(context, inner, layer.w2, layer.b2, x, layer.ffn_residual);
+  context.sink(prefix + "ffn2_acc", Tensor::from(acc));
+  Matrix<std::int8_t> y = layer_norm(context, acc, layer.norm2);
+  context.sink(prefix + "ln2", Tensor::from(y));
+  return y;
+}
+
+Matrix<std::int8_t> encode(const Context& context, Matrix<std::int8_t> x, std::size_t layers) {
+  const Mask mask{std::min(context.model.valid, x.rows), false, 0};
+  for (std::size_t index = 0; index < layers; ++index) {
+    const LayerWeights& layer = context.model.layers[index];
+    const std::string prefix = layer_prefix(index);
+    HeadCaches caches;
+    append_keys(context, layer.attention, x, prefix, caches);
+    const Matrix<std::int8_t> ctx = attend(context, layer.attention, x, caches, mask, prefix);
+    x = post_norm_block(context, x, ctx, layer.attention, layer.norm1, prefix + "attn_acc", prefix + "ln1");
+    x = post_norm_feed_forward(context, layer, x, prefix);
+  }
+  return x;
+}
+
+void evaluate_cross_attention(const Context& context, const TensorMap& inputs) {
+  const AttentionWeights& attention = context.model.layers.at(0).attention;
+  const Matrix<std::int8_t> xq = matrix_of<std::int8_t>("in.xq", input(inputs, "in.xq"), context.model.d);
+  const Matrix<std::int8_t> xkv = matrix_of<std::int8_t>("in.xkv", input(inputs, "in.xkv"), context.model.d);
+  HeadCaches caches;
+  append_keys(context, attention, xkv, "act.", caches);
+  const Matrix<std::int8_t> ctx = attend(context, attention, xq, caches, Mask{xkv.rows, false, 0}, "act.");
+  context.sink("out.ctx", Tensor::from(ctx));
+}
+
+void evaluate_gpt2(const Context& context, const TensorMap& inputs) {
+  const QuantisedModel& model = context.model;
+  const Matrix<std::int32_t> h0 = integer_input(context, inputs, "act.-1.h0", "in.h_f32", model.embedding);
+  Decoder decoder(model);
+  const Matrix<std::int8_t> lnf = decoder.append(h0, context.sink, context.overflows);
+  if (model.language_head) {
+    context.sink(layer_prefix(model.layers.size()) + "logits", Tensor::from(language_logits(model, lnf)));
+  }
+}
+
+void evaluate_encoder_decoder(const Context& context, const TensorMap& inputs) {
+  const QuantisedModel& model = context.model;
+  const Matrix<std::int8_t> x0 =
+      normalised_input(context, inputs, "act.-1.x0", "act.-1.emb_i32", "in.emb_f32", model.embedding);
+  const Matrix<std::int8_t> encoded = encode(context, x0, model.encoder_layers);
+  const Matrix<std::int8_t> y0 =
+      normalised_input(context, inputs, "act.-1.y0", "act.-1.demb_i32", "in.demb_f32", model.decoder_embedding);
+  Decoder decoder(model, encoded, context.overflows);
+  (void)decoder.append(y0, context.sink, context.overflows);
+}
+
+}  // namespace
+
+Matrix<std::int32_t> scale_embeddings(const Matrix<float>& embeddings, double scale) {
+  constexpr float kRange = 2147483648.0F;
+  const auto divisor = static_cast<float>(scale);
+  Matrix<std::int32_t> integers(embeddings.rows, embeddings.cols);
+  for (std::size_t i = 0; i < integers.size(); ++i) {
+    const float y = std::nearbyint(embeddings.data[i] / divisor);
+    if (std::isnan(y)) {
+      throw ConfigError("an embedding is not a number");
+    }
+    integers.data[i] = y >= kRange    ? std::numeric_limits<std::int32_t>::max()
+                       : y < -kRange ? std::numeric_limits<std::int32_t>::min()
+                                     : static_cast<std::int32_t>(y);
+  }
+  return integers;
+}
+
+void evaluate(const QuantisedModel& model, const TensorMap& inputs, const BoundarySink& sink, OverflowCounters& overflows) {
+  const Context context{model, sink, overflows};
+  switch (model.architecture) {
+    case Architecture::Bert:
+      (void)encode(context, normalised_input(context, inputs, "act.-1.x0", "act.-1.emb_i32", "in.emb_f32", model.embedding),
+                   model.layers.size());
+      return;
+    case Architecture::Gpt2:
+      return evaluate_gpt2(context, inputs);
+    case Architecture::CrossAttention:
+      return evaluate_cross_attention(context, inputs);
+    case Architecture::EncoderDecoder:
+      return evaluate_encoder_decoder(context, inputs);
+  }
+}
+
+TensorMap evaluate(const QuantisedModel& model, const TensorMap& inputs) {
+  TensorMap boundaries;
+  OverflowCounters overflows;
+  evaluate(model, inputs, [&](const std::string& name, Tensor tensor) { boundaries[name] = std::move(tensor); }, overflows);
+  return boundaries;
+}
+
+bool key_is_visible(const QuantisedModel& model, std::size_t layer, bool cross, std::size_t query, std::size_t key) {
+  switch (model.architecture) {
+    case Architecture::Bert:
+      return key < model.valid;
+    case Architecture::Gpt2:
+      return key <= query;
+    case Architecture::CrossAttention:
+      return true;
+    case Architecture::EncoderDecoder:
+      return layer < model.encoder_layers || cross ? key < model.valid : key <= query;
+  }
+  SYSTOLE_CHECK(false);
+  return false;
+}
+
+Decoder::Decoder(const QuantisedModel& model) : model_(model), self_(model.layers.size()) {
+  SYSTOLE_CHECK(model.architecture == Architecture::Gpt2 && model.final_norm.has_value());
+}
+
+Decoder::Decoder(const QuantisedModel& model, const Matrix<std::int8_t>& encoded, OverflowCounters& overflows)
+    : model_(model), self_(model.layers.size() - model.encoder_layers), cross_(self_.size()) {
+  SYSTOLE_CHECK(model.architecture == Architecture::EncoderDecoder);
+  // Keys and values of the encoder's output are computed once; their boundaries are reported by the first append.
+  const BoundarySink ignore = [](const std::string&, Tensor) {};
+  const Context context{model, ignore, overflows};
+  for (std::size_t index = 0; index < self_.size(); ++index) {
+    append_keys(context, *model.layers[model.encoder_layers + index].cross, encoded, "", cross_[index]);
+  }
+}
+
+Matrix<std::int8_t> Decoder::append(const Matrix<std::int32_t>& residual, const BoundarySink& sink,
+                                    OverflowCounters& overflows) {
+  SYSTOLE_CHECK(model_.architecture == Architecture::Gpt2);
+  const Context context{model_, sink, overflows};
+  const Mask mask{rows_ + residual.rows, true, rows_};
+  Matrix<std::int32_t> h = residual;
+  for (std::size_t index = 0; index < model_.layers.size(); ++index) {
+    const LayerWeights& layer = model_.layers[index];
+    const std::string prefix = layer_prefix(index);
+    Matrix<std::int8_t> y = layer_norm(context, h, layer.norm1);
+    sink(prefix + "ln1", Tensor::from(y));
+    append_keys(context, layer.attention, y, prefix, self_[index]);
+    const Matrix<std::int8_t> ctx = attend(context, layer.attention, y, self_[index], mask, prefix);
+    h = add_residual(context, ctx, layer.attention.wo, layer.attention.bo, h, layer.attention.residual);
+    sink(prefix + "h_mid", Tensor::from(h));
+    y = layer_norm(context, h, layer.norm2);
+    sink(prefix + "ln2", Tensor::from(y));
+    const Matrix<std::int8_t> inner = feed_forward(context, layer, y, prefix);
+    h = add_residual(context, inner, layer.w2, layer.b2, h, layer.ffn_residual);
+    sink(prefix + "h_out", Tensor::from(h));
+  }
+  rows_ += residual.rows;
+  Matrix<std::int8_t> lnf = layer_norm(context, h, *model_.final_norm);
+  sink(layer_prefix(model_.layers.size()) + "lnf", Tensor::from(lnf));
+  return lnf;
+}
+
+Matrix<std::int8_t> Decoder::append(const Matrix<std::int8_t>& y0, const BoundarySink& sink, OverflowCounters& overflows) {
+  SYSTOLE_CHECK(model_.architecture == Architecture::EncoderDecoder);
+  const Context context{model_, sink, overflows};
+  const Mask self_mask{rows_ + y0.rows, true, rows_};
+  Matrix<std::int8_t> y = y0;
+  for (std::size_t index = 0; index < self_.size(); ++index) {
+    const std::size_t number = model_.encoder_layers + index;
+    const LayerWeights& layer = model_.layers[number];
+    const std::string prefix = layer_prefix(number);
+    append_keys(context, layer.attention, y, prefix, self_[index]);
+    Matrix<std::int8_t> ctx = attend(context, layer.attention, y, self_[index], self_mask, prefix);
+    y = post_norm_block(context, y, ctx, layer.attention, layer.norm1, prefix + "attn_acc", prefix + "ln1");
+
+    const HeadCaches& cross = cross_[index];
+    if (rows_ == 0) {
+      for (const char* name : {"xk", "xv"}) {
+        Tensor stack(Dtype::I8, {cross.size(), cross[0].k.rows, model_.dk()});
+        for (std::size_t h = 0; h < cross.size(); ++h) {
+          const std::vector<std::int8_t>& slice = name[1] == 'k' ? cross[h].k.data : cross[h].v.data;
+          std::copy(slice.begin(), slice.end(), stack.as<std::int8_t>() + h * slice.size());
+        }
+        sink(prefix + name, std::move(stack));
+      }
+    }
+    ctx = attend(context, *layer.cross, y, cross, Mask{std::min(model_.valid, cross[0].k.rows), false, 0}, prefix + "x");
+    y = post_norm_block(context, y, ctx, *layer.cross, layer.norm_cross, prefix + "xattn_acc", prefix + "lnx");
+    y = post_norm_feed_forward(context, layer, y, prefix);
+  }
+  rows_ += y0.rows;
+  return y;
+}
+
+Matrix<std::int32_t> language_logits(const QuantisedModel& model, const Matrix<std::int8_t>& lnf) {
+  SYSTOLE_CHECK(model.language_head.has_value());
+  const Matrix<std::int8_t>& w = model.language_head->w;
+  Matrix<std::int32_t> logits(lnf.rows, w.cols);
+  gemm(lnf.data.data(), w.data.data(), Right::Plain, nullptr, 0, logits.data.data(), lnf.rows, lnf.cols, w.cols);
+  return logits;
+}
+
+}  // namespace systole::workloads::reference

@@ -1,0 +1,78 @@
+#pragma once
+// Whole quantised Transformers on the host, in the machine's integers: the expected value of every tensor between two operations.
+//
+// Names of boundaries (L counts layers from 0, h heads, l rows):
+//   act.-1.emb_i32  int32 [l, d]  scaled embeddings            act.-1.x0  int8 [l, d]  their LayerNorm, input of layer 0
+//   act.L.{q,k,v}   int8 [h, l, dk]                            act.L.s    int32 [h, l, keys]  scores, masks included
+//   act.L.p         int8 [h, l, keys]                          act.L.rowsum  int32 [h, l, 1]  sum of exponentials,
+//                                                              0 unless its division is deferred
+//   act.L.ctx       int8 [h, l, dk]
+//   act.L.attn_acc  int32 [l, d] with residual                 act.L.ln1  int8 [l, d]
+//   act.L.ffn1_acc  int32 [l, f]                               act.L.{gelu,relu}  int8 [l, f]
+//   act.L.ffn2_acc  int32 [l, d] with residual                 act.L.ln2  int8 [l, d]
+// Gpt2: act.-1.h0, act.L.h_mid, act.L.h_out int32 [l, d] instead of emb_i32, attn_acc, ffn2_acc; act.{layers}.lnf int8; with a
+// language head act.{layers}.logits int32 [l, vocabulary].
+// EncoderDecoder: encoder as Bert; the decoder's input is act.-1.demb_i32 and act.-1.y0, its cross attention adds
+// act.L.{xq,xk,xv,xs,xp,xrowsum,xctx,xattn_acc,lnx}. CrossAttention: act.{q,k,v,s,p,rowsum,ctx} and out.ctx int8 [lq, d].
+//
+// A masked score holds the raw product minus the mask; a machine that skips masked keys has no such word, so that position of `s`
+// is to be compared only where the key is visible (key_is_visible). Every other boundary is the same either way.
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "workloads/quantise/quantised_model.h"
+#include "workloads/reference/arithmetic.h"
+
+namespace systole::workloads::reference {
+
+// Called once per boundary, in order of computation.
+using BoundarySink = std::function<void(const std::string& name, Tensor boundary)>;
+
+// Host part of the input: fp32(x) / fp32(scale), one fp32 division, rounded to nearest even, saturated.
+[[nodiscard]] Matrix<std::int32_t> scale_embeddings(const Matrix<float>& embeddings, double scale);
+
+// Computes every boundary of `model` from the inputs it finds (most derived first):
+//   Bert            act.-1.x0, act.-1.emb_i32 or in.emb_f32
+//   Gpt2            act.-1.h0 or in.h_f32
+//   EncoderDecoder  as Bert, and act.-1.y0, act.-1.demb_i32 or in.demb_f32
+//   CrossAttention  in.xq, in.xkv
+// Row counts come from the inputs. ConfigError: input missing or of the wrong type or shape.
+void evaluate(const QuantisedModel& model, const TensorMap& inputs, const BoundarySink& sink, OverflowCounters& overflows);
+[[nodiscard]] TensorMap evaluate(const QuantisedModel& model, const TensorMap& inputs);
+
+// Can query row `query` see `key`? `cross`: in the cross attention of a decoder layer.
+[[nodiscard]] bool key_is_visible(const QuantisedModel& model, std::size_t layer, bool cross, std::size_t query,
+                                  std::size_t key);
+
+// Generation: rows arrive in pieces, keys and values stay. Any split into pieces gives the same bits as all rows at once.
+class Decoder {
+ public:
+  // Gpt2. `model` must outlive the decoder.
+  explicit Decoder(const QuantisedModel& model);
+  // EncoderDecoder: `encoded` is the int8 output [lk, d] of the last encoder layer.
+  Decoder(const QuantisedModel& model, const Matrix<std::int8_t>& encoded, OverflowCounters& overflows);
+
+  // Gpt2: int32 residual of new rows [n, d] in; final LayerNorm [n, d] out.
+  [[nodiscard]] Matrix<std::int8_t> append(const Matrix<std::int32_t>& residual, const BoundarySink& sink,
+                                           OverflowCounters& overflows);
+  // EncoderDecoder: int8 input y0 of new rows in; last LayerNorm out.
+  [[nodiscard]] Matrix<std::int8_t> append(const Matrix<std::int8_t>& y0, const BoundarySink& sink,
+                                           OverflowCounters& overflows);
+  [[nodiscard]] std::size_t rows() const { return rows_; }
+
+  struct HeadCache {
+    Matrix<std::int8_t> k, v;  // [t, dk]
+  };
+
+ private:
+  const QuantisedModel& model_;
+  std::size_t rows_ = 0;
+  std::vector<std::vector<HeadCache>> self_;   // [decoder layer][head]
+  std::vector<std::vector<HeadCache>> cross_;  // EncoderDecoder
+};
+
+// Logits of the language head: int32 [rows, vocabulary].
+[[nodiscard]] Matrix<std::int32_t> language_logits(const QuantisedModel& model, const Matrix<std::int8_t>& lnf);
+
+}  // namespace systole::workloads::reference
