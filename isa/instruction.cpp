@@ -34,6 +34,10 @@ std::vector<OpInfo> build_table() {
 }
 #undef F
 
+bool is_conv_word(const OpInfo& entry) {
+  return entry.funct >= fields::LoopConv1::kFunct && entry.funct <= fields::LoopConv3::kFunct;
+}
+
 bool applies(const OpInfo& entry, int revision) {
   return (entry.since == 0 || revision >= entry.since) && (entry.until == 0 || revision <= entry.until);
 }
@@ -74,9 +78,10 @@ const std::vector<OpInfo>& table() {
 
 const OpInfo& info(Op op) { return table()[static_cast<std::size_t>(op)]; }
 
-std::optional<Op> decode(const Instruction& instruction, int revision) {
+std::optional<Op> decode(const Instruction& instruction, int revision, int conv_encoding) {
   for (const OpInfo& entry : table()) {
-    if (entry.funct != instruction.funct || !applies(entry, revision)) continue;
+    if (entry.funct != instruction.funct) continue;
+    if (!applies(entry, is_conv_word(entry) && conv_encoding != 0 ? conv_encoding : revision)) continue;
     if (!entry.has_match || entry.match.get(instruction) == entry.match_value) return entry.op;
   }
   return std::nullopt;
@@ -90,8 +95,8 @@ Instruction make(Op op) {
   return result;
 }
 
-std::string disassemble(const Instruction& instruction, int revision) {
-  const std::optional<Op> op = decode(instruction, revision);
+std::string disassemble(const Instruction& instruction, int revision, int conv_encoding) {
+  const std::optional<Op> op = decode(instruction, revision, conv_encoding);
   if (!op) return fmt::format("rocc funct={} rs1={:#x} rs2={:#x}", instruction.funct, instruction.rs1, instruction.rs2);
   const OpInfo& entry = info(*op);
   Instruction rebuilt = make(*op);

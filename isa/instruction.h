@@ -58,12 +58,13 @@ struct OpInfo {
 [[nodiscard]] const OpInfo& info(Op op);
 
 // The operation of an instruction in an RTL revision (2023, 2025); nothing when the funct is unknown.
-[[nodiscard]] std::optional<Op> decode(const Instruction& instruction, int revision = 2023);
+// The convolution configuration words changed separately: `conv_encoding` (2023, 2025) names their form; 0: that of the revision.
+[[nodiscard]] std::optional<Op> decode(const Instruction& instruction, int revision = 2023, int conv_encoding = 0);
 
 // An instruction of `op` with all fields 0 and its match bits set.
 [[nodiscard]] Instruction make(Op op);
 
 // One line of assembly: mnemonic and the non-zero fields, `name=value`.
-[[nodiscard]] std::string disassemble(const Instruction& instruction, int revision = 2023);
+[[nodiscard]] std::string disassemble(const Instruction& instruction, int revision = 2023, int conv_encoding = 0);
 
 }  // namespace systole::isa
