@@ -20,6 +20,8 @@ class ModelError : public std::runtime_error {
   ModelError(Cycle cycle, const std::string& unit, const std::string& instruction, const std::string& what);
   // For programs that run without time (the ISA oracle): names only the instruction.
   ModelError(const std::string& unit, const std::string& instruction, const std::string& what);
+  // A whole message, as another process reported it.
+  explicit ModelError(const std::string& text) : std::runtime_error(text) {}
 };
 
 // Our own bug. Exit code 70.
