@@ -7,6 +7,7 @@
 
 #include "hw/params/machine.h"
 #include "hw/ports/port_log.h"
+#include "hw/top/machine_result.h"
 #include "isa/program.h"
 #include "sim/base/memory.h"
 #include "sim/kernel/scheduler.h"
@@ -19,41 +20,6 @@ struct MachineOptions {
   Cycle max_cycles = 1'000'000'000'000;
   PortLog* port_log = nullptr;           // receives every beat on the memory port, when given
   int reverse_order = 0;                 // 1: units are registered in the opposite order (a test of order independence)
-};
-
-// Cycles of one named state of a unit.
-struct StateCycles {
-  std::string name;
-  bool stall = false;
-  std::uint64_t cycles = 0;
-};
-
-struct UnitAccount {
-  std::string unit;
-  std::vector<StateCycles> states;   // "busy", "idle" and stalls; they add up to the run's cycles
-};
-
-struct Counter {
-  std::string name;                  // e.g. "dma.reader.requests"
-  std::uint64_t value = 0;
-  std::string text;
-};
-
-struct RegionCycles {
-  std::uint32_t region = 0;          // index into Program::regions
-  Cycle cycles = 0;                  // regions partition the run
-  std::vector<UnitAccount> accounts; // of the units, within the region
-};
-
-struct MachineResult {
-  Cycle cycles = 0;                        // time stamp of the last fence; 0 is the acceptance of the first command
-  std::vector<Cycle> fences;
-  std::vector<Cycle> accepts;              // one per host command
-  std::vector<UnitAccount> accounts;
-  std::vector<Counter> counters;
-  std::vector<RegionCycles> regions;
-  std::vector<std::string> warnings;       // hazards of the RTL that the program runs into
-  std::uint64_t wakeups = 0;
 };
 
 class Machine {

@@ -1,0 +1,46 @@
+#pragma once
+// What a run of a machine leaves behind. Plain data: readers need no SystemC.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/base/cycle.h"
+
+namespace systole::hw {
+
+// Cycles of one named state of a unit.
+struct StateCycles {
+  std::string name;
+  bool stall = false;
+  std::uint64_t cycles = 0;
+};
+
+struct UnitAccount {
+  std::string unit;
+  std::vector<StateCycles> states;   // "busy", "idle" and stalls; they add up to the run's cycles
+};
+
+struct Counter {
+  std::string name;                  // e.g. "dma.reader.requests"
+  std::uint64_t value = 0;
+  std::string text;
+};
+
+struct RegionCycles {
+  std::uint32_t region = 0;          // index into Program::regions
+  Cycle cycles = 0;                  // regions partition the run
+  std::vector<UnitAccount> accounts; // of the units, within the region
+};
+
+struct MachineResult {
+  Cycle cycles = 0;                        // time stamp of the last fence; 0 is the acceptance of the first command
+  std::vector<Cycle> fences;
+  std::vector<Cycle> accepts;              // one per host command
+  std::vector<UnitAccount> accounts;
+  std::vector<Counter> counters;
+  std::vector<RegionCycles> regions;
+  std::vector<std::string> warnings;       // hazards of the RTL that the program runs into
+  std::uint64_t wakeups = 0;
+};
+
+}  // namespace systole::hw
