@@ -110,6 +110,13 @@ class Reader {
   [[nodiscard]] double information(const std::string& name) const {
     return file_.contains(name) ? file_.read_as<double>(name, {1})[0] : 0.0;
   }
+  [[nodiscard]] double positive_scale(const std::string& name) const {
+    const double value = file_.read_as<double>(name, {1})[0];
+    if (!std::isfinite(value) || value <= 0) {
+      fail(file_, fmt::format("tensor '{}' is not a positive scale", name));
+    }
+    return value;
+  }
   [[nodiscard]] int pre_shift(const std::string& name, std::int32_t value) const {
     if (value < 0 || value > kMaxPreShift) {
       fail(file_, fmt::format("tensor '{}': pre-shift {} is not in 0..{}", name, value, kMaxPreShift));
@@ -139,11 +146,10 @@ class Reader {
   [[nodiscard]] LayerWeights layer(std::size_t index, const QuantisedModel& model) const;
   [[nodiscard]] EmbeddingConstants embedding(const std::string& prefix, std::size_t d) const {
     EmbeddingConstants constants;
-    constants.scale = file_.read_as<double>(prefix + "S", {1})[0];
-    if (!std::isfinite(constants.scale) || constants.scale <= 0) {
-      fail(file_, fmt::format("tensor '{}S' is not a positive scale", prefix));
+    constants.scale = positive_scale(prefix + "S");
+    if (file_.contains(prefix + "a")) {
+      constants.norm = norm(prefix, d);
     }
-    constants.norm = norm(prefix, d);
     return constants;
   }
 
@@ -306,14 +312,18 @@ QuantisedModel read_model(const SafetensorsFile& file) {
   }
   if (model.architecture == Architecture::Gpt2) {
     if (file.contains("S0")) {
-      model.embedding = EmbeddingConstants{reader.information("S0"), {}};
+      model.embedding = EmbeddingConstants{reader.positive_scale("S0"), {}};
     }
     model.final_norm = reader.norm("nf.", model.d);
-    if (file.contains("lm.W")) {
-      const Shape& shape = file.view("lm.W").shape;
-      model.language_head = LanguageHead{reader.weights("lm.W", model.d, shape.size() == 2 ? shape[1] : 0),
-                                         reader.information("lm.Sw")};
-    }
+  }
+  if (file.contains("lm.W")) {
+    const Shape& shape = file.view("lm.W").shape;
+    model.language_head = LanguageHead{reader.weights("lm.W", model.d, shape.size() == 2 ? shape[1] : 0),
+                                       reader.positive_scale("lm.Sw")};
+  }
+  if (file.contains("host.g")) {
+    model.host_gamma = reader.scales("host.g", model.d);
+    model.host_beta = reader.scales("host.b", model.d);
   }
   model.notes = notes.unread();
   return model;
@@ -343,7 +353,9 @@ class Writer {
   }
   void put(const std::string& prefix, const EmbeddingConstants& embedding) {
     put(prefix + "S", embedding.scale);
-    put(prefix, embedding.norm);
+    if (embedding.norm) {
+      put(prefix, *embedding.norm);
+    }
   }
   void put(const std::string& prefix, const HeadWeights& head, ProbabilityForm form);
   void put(const std::string& layer, const std::string& kind, const std::string& suffix, const AttentionWeights& attention,
@@ -497,22 +509,11 @@ void save_quantised_model(const std::string& path, const QuantisedModel& model, 
     writer.put("lm.W", Tensor::from(model.language_head->w));
     writer.put("lm.Sw", model.language_head->w_scale);
   }
-  write_safetensors(path, tensors, metadata_of(model));
-}
-
-const char* name_of(Architecture architecture) {
-  switch (architecture) {
-    case Architecture::Bert:
-      return "bert";
-    case Architecture::Gpt2:
-      return "gpt2";
-    case Architecture::CrossAttention:
-      return "xattn";
-    case Architecture::EncoderDecoder:
-      return "encdec";
+  if (!model.host_gamma.empty()) {
+    writer.put("host.g", Tensor::from(model.host_gamma));
+    writer.put("host.b", Tensor::from(model.host_beta));
   }
-  SYSTOLE_CHECK(false);
-  return "";
+  write_safetensors(path, tensors, metadata_of(model));
 }
 
 const char* name_of(NormForm form) {
@@ -534,17 +535,6 @@ const char* name_of(ProbabilityForm form) {
       return "calib";
     case ProbabilityForm::Fixed127:
       return "127";
-  }
-  SYSTOLE_CHECK(false);
-  return "";
-}
-
-const char* name_of(Activation activation) {
-  switch (activation) {
-    case Activation::Gelu:
-      return "gelu";
-    case Activation::Relu:
-      return "relu";
   }
   SYSTOLE_CHECK(false);
   return "";

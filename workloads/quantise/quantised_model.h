@@ -8,21 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "workloads/models/architecture.h"
 #include "workloads/weights/tensor.h"
 
 namespace systole::workloads {
 
-enum class Architecture {
-  Bert,            // encoder, LayerNorm after each residual sum, int8 residual
-  Gpt2,            // decoder, LayerNorm before each block, int32 residual
-  CrossAttention,  // one attention without output projection: queries and keys/values from two int8 inputs
-  EncoderDecoder,  // Bert layers, then decoder layers with causal self attention and cross attention, all post-LN
-};
 // Affine: gamma and beta act in the read-out of LayerNorm. Fold: they went into the next weights; LayerNorm emits (x-mean)/sd.
 enum class NormForm { Affine, Fold };
 // Deferred: P = exp/max, 1/sum applied when the context is read. Calibrated: scale per head from data. Fixed127: scale 1/127.
 enum class ProbabilityForm { Deferred, Calibrated, Fixed127 };
-enum class Activation { Gelu, Relu };
 
 // Constants of the integer exponential for scores of scale S (after the pre-shift).
 struct ExpConstants {
@@ -53,7 +47,7 @@ struct Residual {
 struct NormConstants {
   int pre_shift = 0;                // `sh`
   float scale = 0;                  // `a` = 1 / output scale
-  std::vector<float> gamma, beta;   // `g`, `b` [d]; beta is divided by the output scale. Fold: ignored by the arithmetic
+  std::vector<float> gamma, beta;   // `g`, `b` [d]; beta is divided by the output scale. Fold: all 1 and 0, not to be used
 };
 
 struct ActivationConstants {
@@ -85,13 +79,13 @@ struct LayerWeights {
   double out_scale = 0;                   // S2 (Bert) or Sh (Gpt2: scale of h_out). Information only
 };
 
-// Host side of the input: float embeddings are divided by `scale` and rounded to int32; the machine normalises them.
+// Host side of the input: float embeddings are divided by `scale` and rounded to int32.
 struct EmbeddingConstants {
-  double scale = 0;     // Bert emb.S, Gpt2 S0
-  NormConstants norm;   // Bert emb.{sh,a,g,b}; Gpt2 has none
+  double scale = 0;                   // Bert and EncoderDecoder emb.S, Gpt2 S0
+  std::optional<NormConstants> norm;  // emb.{sh,a,g,b}: LayerNorm on the machine. Absent in a post-LN model: clipped to int8
 };
 
-// Gpt2's language-model head: logits (int32) = lnf * w, a logit is the integer times lnf scale times w_scale.
+// Language-model head: logits (int32) = last LayerNorm * w; a logit is the integer times the scale of both.
 struct LanguageHead {
   Matrix<std::int8_t> w;  // lm.W [d, vocabulary]
   double w_scale = 0;     // lm.Sw
@@ -119,6 +113,8 @@ struct QuantisedModel {
   std::vector<LayerWeights> layers;
   std::optional<NormConstants> final_norm;              // nf: Gpt2
   std::optional<LanguageHead> language_head;
+  // Fold: gamma and beta of the last LayerNorm, which the host applies to the result. host.{g,b}
+  std::vector<float> host_gamma, host_beta;
 
   [[nodiscard]] std::size_t dk() const { return heads == 0 ? 0 : d / heads; }
 };
@@ -140,9 +136,7 @@ struct QuantisedFile {
 // Writes to a temporary file, then renames.
 void save_quantised_model(const std::string& path, const QuantisedModel& model, const TensorMap& vectors = {});
 
-[[nodiscard]] const char* name_of(Architecture architecture);        // "bert" "gpt2" "xattn" "encdec"
-[[nodiscard]] const char* name_of(NormForm form);                    // "affine" "fold"
-[[nodiscard]] const char* name_of(ProbabilityForm form);             // "defer" "calib" "127"
-[[nodiscard]] const char* name_of(Activation activation);            // "gelu" "relu"
+[[nodiscard]] const char* name_of(NormForm form);         // "affine" "fold"
+[[nodiscard]] const char* name_of(ProbabilityForm form);  // "defer" "calib" "127"
 
 }  // namespace systole::workloads

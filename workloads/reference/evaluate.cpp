@@ -63,7 +63,13 @@ Matrix<std::int8_t> normalised_input(const Context& context, const TensorMap& in
   } else if (!constants) {
     throw ConfigError(fmt::format("the model has no LayerNorm for input '{}'", integers));
   } else {
-    x = layer_norm(context, integer_input(context, inputs, integers, floats, constants), constants->norm);
+    const Matrix<std::int32_t> sums = integer_input(context, inputs, integers, floats, constants);
+    if (constants->norm) {
+      x = layer_norm(context, sums, *constants->norm);
+    } else {
+      x = Matrix<std::int8_t>(sums.rows, sums.cols);
+      scale8(sums.data.data(), sums.size(), 1.0F, x.data.data());  // clips
+    }
   }
   context.sink(normalised, Tensor::from(x));
   return x;
@@ -132,7 +138,10 @@ void evaluate_encoder_decoder(const Context& context, const TensorMap& inputs) {
   const Matrix<std::int8_t> y0 =
       normalised_input(context, inputs, "act.-1.y0", "act.-1.demb_i32", "in.demb_f32", model.decoder_embedding);
   Decoder decoder(model, encoded, context.overflows);
-  (void)decoder.append(y0, context.sink, context.overflows);
+  const Matrix<std::int8_t> y = decoder.append(y0, context.sink, context.overflows);
+  if (model.language_head) {
+    context.sink(layer_prefix(model.layers.size()) + "logits", Tensor::from(language_logits(model, y)));
+  }
 }
 
 }  // namespace

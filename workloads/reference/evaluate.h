@@ -10,8 +10,8 @@
 //   act.L.attn_acc  int32 [l, d] with residual                 act.L.ln1  int8 [l, d]
 //   act.L.ffn1_acc  int32 [l, f]                               act.L.{gelu,relu}  int8 [l, f]
 //   act.L.ffn2_acc  int32 [l, d] with residual                 act.L.ln2  int8 [l, d]
-// Gpt2: act.-1.h0, act.L.h_mid, act.L.h_out int32 [l, d] instead of emb_i32, attn_acc, ffn2_acc; act.{layers}.lnf int8; with a
-// language head act.{layers}.logits int32 [l, vocabulary].
+// Gpt2: act.-1.h0, act.L.h_mid, act.L.h_out int32 [l, d] instead of emb_i32, attn_acc, ffn2_acc; act.{layers}.lnf int8.
+// With a language head: act.{layers}.logits int32 [l, vocabulary].
 // EncoderDecoder: encoder as Bert; the decoder's input is act.-1.demb_i32 and act.-1.y0, its cross attention adds
 // act.L.{xq,xk,xv,xs,xp,xrowsum,xctx,xattn_acc,lnx}. CrossAttention: act.{q,k,v,s,p,rowsum,ctx} and out.ctx int8 [lq, d].
 //
