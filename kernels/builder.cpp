@@ -32,6 +32,25 @@ std::uint32_t scale_bits(float value) {
   return bits;
 }
 
+Activation loop_store_sequence(Activation activation) {
+  switch (activation) {
+    case isa::Activation::kSoftmax:
+    case isa::Activation::kExp:
+      return isa::Activation::kSoftmax;
+    case isa::Activation::kLayerNorm:
+    case isa::Activation::kLayerNormAffine:
+      return isa::Activation::kLayerNorm;
+    case isa::Activation::kNone:
+    case isa::Activation::kRowScale:
+      return isa::Activation::kNone;
+    case isa::Activation::kRelu:
+    case isa::Activation::kIgelu:
+      return activation;
+  }
+  SYSTOLE_CHECK(false);
+  return activation;
+}
+
 void Builder::command(const Instruction& instruction) {
   program_.command(instruction);
   anything_since_fence_ = true;

@@ -130,6 +130,10 @@ class Builder {
   bool execute_since_fence_ = false;
 };
 
+// The store sequence of the loop unroller for a read-out activation: extensions take the sequence of the stock function that
+// reads a row as often (three passes for softmax and LayerNorm).
+[[nodiscard]] isa::Activation loop_store_sequence(isa::Activation activation);
+
 // Bit pattern of an fp32 configuration value. A pattern of all ones means "keep" to the hardware and is refused.
 [[nodiscard]] std::uint32_t scale_bits(float value);
 

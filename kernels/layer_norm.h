@@ -20,6 +20,10 @@ struct LayerNormArguments {
 // Throws ConfigError when a single row does not fit the accumulator.
 void layer_norm(Builder& builder, const LayerNormArguments& arguments);
 
+// Loads gamma and beta into the last accumulator rows and points E3 at them. The accumulator must be free, and the caller fences
+// before the first store that uses them: the reservation station does not know that it reads them. Returns the rows taken.
+std::uint64_t load_affine_rows(Builder& builder, const Matrix& affine);
+
 // The form in which E3 reads its parameters from the accumulator: row 2c gamma, row 2c+1 beta of column block c.
 // Contents of a float matrix [2 * ceil(d / dim)][dim].
 [[nodiscard]] std::vector<float> affine_rows(const std::vector<float>& gamma, const std::vector<float>& beta, std::uint64_t dim);

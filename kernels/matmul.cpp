@@ -46,7 +46,7 @@ LoopWs make_loop(const Geometry& g, const Step& i, const Step& j, const Step& k,
   loop.full_c = br.c.element == Element::kInt32;
   loop.low_d = br.d.present() && br.d.element == Element::kInt8;
   loop.transpose_b = transpose_b;
-  loop.activation = br.store.activation;
+  if (!loop.full_c) loop.activation = loop_store_sequence(br.store.activation);
   return loop;
 }
 

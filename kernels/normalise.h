@@ -43,8 +43,9 @@ void normalise_rows(Builder& builder, RowStatistics statistics, const Accumulato
                     const StoreConfig& store, std::optional<std::uint32_t> row_scale_base = std::nullopt,
                     const std::function<void(std::uint64_t, std::uint64_t)>& between = {});
 
-// Writes all rows to `out`: int8 through `store`, int32 as they are. With `row_scale_base` the activation is kRowScale.
-void store_rows(Builder& builder, const AccumulatorLayout& layout, const Matrix& out, const StoreConfig& store,
-                std::optional<std::uint32_t> row_scale_base = std::nullopt);
+// The same for int32 rows in memory, a chunk of rows at a time, the next one loaded meanwhile. The last `reserved_rows` accumulator
+// rows are left alone. Throws ConfigError when a single row does not fit.
+void normalise_matrix(Builder& builder, RowStatistics statistics, const Matrix& x, const Matrix& out, const StoreConfig& store,
+                      std::uint64_t reserved_rows, std::optional<std::uint32_t> row_scale_base = std::nullopt);
 
 }  // namespace systole::kernels

@@ -12,6 +12,8 @@ namespace {
 // Cycles from the first command of a loop to its first array pass when nothing was loaded ahead: command path, memory
 // latency, array depth. Only relative weight matters here.
 constexpr std::uint64_t kStart = 150;
+// Beats of one wide load (16 rows of 64 bytes).
+constexpr std::uint64_t kBlockBeats = 64;
 // Bytes per cycle between memory and the local memories (Configs.scala: dma_buswidth 128).
 constexpr std::uint64_t kBusBytes = 16;
 
@@ -19,30 +21,31 @@ std::uint64_t price(const Target& target, const TilingRequest& r, const Tiling& 
   const auto dim = static_cast<std::uint64_t>(target.dim);
   const std::uint64_t tile_beats = std::max<std::uint64_t>(1, dim * dim / kBusBytes);
   const std::uint64_t it = ceil_div(r.shape.m, dim), jt = ceil_div(r.shape.n, dim), kt = ceil_div(r.shape.k, dim);
+  const auto tail = [](std::uint64_t first, std::uint64_t tile, std::uint64_t all) { return std::min(tile, all - first); };
+  // Beats that compete with the array for the local memories, and energy: a sixteenth of a cycle decides between equals.
+  constexpr std::uint64_t kTrafficWeight = 16;
   std::uint64_t total = 0;
   for (std::uint64_t i0 = 0; i0 < it; i0 += t.i) {
-    const std::uint64_t i = std::min(t.i, it - i0);
+    const std::uint64_t i = tail(i0, t.i, it);
     for (std::uint64_t j0 = 0; j0 < jt; j0 += t.j) {
-      const std::uint64_t j = std::min(t.j, jt - j0);
+      const std::uint64_t j = tail(j0, t.j, jt);
       for (std::uint64_t k0 = 0; k0 < kt; k0 += t.k) {
-        const std::uint64_t k = std::min(t.k, kt - k0);
+        const std::uint64_t k = tail(k0, t.k, kt);
         const std::uint64_t array = dim * j * k * (i + (r.transpose_b ? 1 : 0));
-        const std::uint64_t first = k * (i + j) * tile_beats;
-        const std::uint64_t later = k * j * tile_beats;
-        const std::uint64_t loads = resident && j0 != 0 ? later : first;
-        total += std::max(array, loads) + (k0 == 0 ? 0 : 1);
-        if (resident && j0 == 0) {
-          // The other branches find A in place.
-          total += (r.branches - 1) * std::max(array, later);
-        } else {
-          total += (r.branches - 1) * std::max(array, loads);
-        }
+        const auto loop = [&](bool with_a) {
+          const std::uint64_t beats = k * (j + (with_a ? i : 0)) * tile_beats;
+          return std::max(array, beats) + beats / kTrafficWeight + 1;
+        };
+        const std::uint64_t rest = r.branches - 1;
+        total += resident ? loop(j0 == 0) + rest * loop(false) : r.branches * loop(true);
       }
     }
-    // A new row block of a resident A waits until the old one is no longer read.
-    if (resident) total += kStart;
+    // Another branch brings another read-out scale: it starts with nothing loaded ahead. So does a new row block of a resident A.
+    const std::uint64_t first_tiles = (resident ? 0 : i) + 1;
+    if (r.branches > 1) total += r.branches * (kStart + first_tiles * kBlockBeats);
+    if (resident) total += kStart + i * kBlockBeats;
   }
-  return total + kStart * r.branches;
+  return total + kStart;
 }
 
 }  // namespace
