@@ -1,0 +1,33 @@
+#pragma once
+// One line on standard error that says how far a long command is, at what rate, and how long it will still take.
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace systole::app {
+
+class Progress {
+ public:
+  // `unit`: what is counted ("streams", "Mcycles"). Shows nothing when `enabled` is false or standard error is not a terminal.
+  Progress(std::string unit, std::uint64_t total, bool enabled);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  // `note`: what is being worked on.
+  void update(std::uint64_t done, const std::string& note = {});
+  // Removes the line.
+  void clear();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  std::string unit_;
+  std::uint64_t total_;
+  bool enabled_;
+  bool visible_ = false;
+  Clock::time_point started_ = Clock::now();
+  Clock::time_point shown_{};
+};
+
+}  // namespace systole::app

@@ -1,0 +1,19 @@
+#pragma once
+// The result of a run for a reader at a terminal, and for a program.
+#include <string>
+
+#include "sim/run/results.h"
+
+namespace systole::report {
+
+struct RunReportOptions {
+  bool every_layer = false;   // regions of each layer in their own rows
+};
+
+// Regions, accounting of the units, checks, speed.
+[[nodiscard]] std::string run_text(const run::Results& results, const RunReportOptions& options = {});
+
+// Schema "systole-run 1".
+[[nodiscard]] std::string run_json(const run::Results& results, const std::string& version);
+
+}  // namespace systole::report

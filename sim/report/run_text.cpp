@@ -1,0 +1,112 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "sim/report/run_report.h"
+#include "sim/report/table.h"
+
+namespace systole::report {
+namespace {
+
+using run::RegionResult;
+using run::Results;
+
+double share(std::uint64_t part, std::uint64_t whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
+
+std::string headline(const Results& r) {
+  return fmt::format("{}, seq {}, {} layer{} on machine {} ({}x{} array, {} KiB scratchpad, {} KiB accumulator)\n", r.workload, r.seq, r.layers,
+                     r.layers == 1 ? "" : "s", r.machine.preset, r.machine.params.array.dim, r.machine.params.array.dim,
+                     r.machine.params.scratchpad.kib, r.machine.params.accumulator.kib);
+}
+
+std::string summary(const Results& r) {
+  return fmt::format("{} cycles, {} multiply-accumulates, array utilisation {}, {} commands\n", grouped(r.cycles), grouped(r.macs),
+                     percent(run::utilisation(r.macs, r.cycles, r.machine.params.array.dim)), grouped(r.commands));
+}
+
+Table region_table(const Results& r, bool every_layer) {
+  Table table({{"region"}, {"cycles", Align::kRight}, {"share", Align::kRight}, {"MACs", Align::kRight}, {"utilisation", Align::kRight},
+               {"largest stall"}, {"cycles", Align::kRight}});
+  const int dim = r.machine.params.array.dim;
+  for (const RegionResult& region : run::merged_regions(r.regions, !every_layer && r.layers > 1)) {
+    const run::LargestStall stall = run::largest_stall(region.accounts);
+    table.row({region.name, grouped(region.cycles), percent(share(region.cycles, r.cycles)), grouped(region.macs),
+               region.macs == 0 ? "-" : percent(run::utilisation(region.macs, region.cycles, dim)),
+               stall.cycles == 0 ? "-" : stall.unit + ": " + stall.state, stall.cycles == 0 ? "" : grouped(stall.cycles)});
+  }
+  table.rule();
+  table.row({"all", grouped(r.cycles), percent(1), grouped(r.macs), percent(run::utilisation(r.macs, r.cycles, dim)), "", ""});
+  return table;
+}
+
+// The stalls of a unit, largest first.
+std::string stall_list(const hw::UnitAccount& account, Cycle cycles) {
+  std::vector<hw::StateCycles> stalls;
+  for (const hw::StateCycles& state : account.states) {
+    if (state.stall && state.cycles != 0) stalls.push_back(state);
+  }
+  std::stable_sort(stalls.begin(), stalls.end(), [](const auto& a, const auto& b) { return a.cycles > b.cycles; });
+  std::vector<std::string> parts;
+  for (const hw::StateCycles& stall : stalls) parts.push_back(fmt::format("{} {}", stall.name, percent(share(stall.cycles, cycles))));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::uint64_t cycles_of(const hw::UnitAccount& account, const char* name) {
+  std::uint64_t sum = 0;
+  for (const hw::StateCycles& state : account.states) {
+    if (!state.stall && state.name == name) sum += state.cycles;
+  }
+  return sum;
+}
+
+Table unit_table(const Results& r) {
+  Table table({{"unit"}, {"busy", Align::kRight}, {"stalled", Align::kRight}, {"idle", Align::kRight}, {"stalls, in shares of all cycles"}});
+  for (const hw::UnitAccount& account : r.accounts) {
+    std::uint64_t stalled = 0;
+    for (const hw::StateCycles& state : account.states) stalled += state.stall ? state.cycles : 0;
+    table.row({account.unit, percent(share(cycles_of(account, "busy"), r.cycles)), percent(share(stalled, r.cycles)),
+               percent(share(cycles_of(account, "idle"), r.cycles)), stall_list(account, r.cycles)});
+  }
+  return table;
+}
+
+std::string check_text(const run::CheckResult& checks) {
+  std::string text = checks.mismatches == 0
+                         ? fmt::format("values: {} tensors ({} elements) equal to the integer reference\n", checks.boundaries, grouped(checks.elements))
+                         : fmt::format("values: {} of {} elements DIFFER from the integer reference; first: {}\n", grouped(checks.mismatches),
+                                       grouped(checks.elements), checks.first_mismatch);
+  if (checks.against_float) {
+    const auto& f = *checks.against_float;
+    text += fmt::format("against float: cosine {:.6f} (at least {}), SQNR {:.1f} dB (at least {}), largest error {:.3f} of the largest value\n", f.cosine,
+                        f.min_cosine, f.sqnr_db, f.min_sqnr_db, f.max_abs);
+  }
+  return text;
+}
+
+std::string performance_text(const Results& r) {
+  const run::Performance& p = r.performance;
+  return fmt::format("simulated in {:.2f} s of CPU time ({:.2f} s elapsed): {:.2f} million cycles per second, {} wake-ups, {} MiB, {} scheduler\n",
+                     p.cpu_seconds, p.wall_seconds, p.cpu_seconds == 0 ? 0 : static_cast<double>(r.cycles) / p.cpu_seconds / 1e6,
+                     grouped(p.wakeups), p.peak_rss_bytes >> 20, p.scheduler);
+}
+
+}  // namespace
+
+std::string run_text(const Results& r, const RunReportOptions& options) {
+  std::string text = headline(r) + summary(r);
+  if (!r.regions.empty()) text += "\n" + region_table(r, options.every_layer).text();
+  text += "\n" + unit_table(r).text();
+  text += fmt::format("every unit: busy + stalled + idle = {} cycles\n\n", grouped(r.cycles));
+  text += fmt::format("memory port: {} bytes read, {} bytes written, {} transactions\n", grouped(r.memory.read_bytes), grouped(r.memory.write_bytes),
+                      grouped(r.memory.transactions));
+  for (const std::string& warning : r.warnings) text += "warning: " + warning + "\n";
+  if (r.checks) {
+    text += check_text(*r.checks);
+  } else {
+    text += r.timing_only ? "values: not simulated (--timing-only)\n" : "values: not checked\n";
+  }
+  return text + performance_text(r);
+}
+
+}  // namespace systole::report

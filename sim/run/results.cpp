@@ -1,0 +1,90 @@
+#include "sim/run/results.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "sim/base/errors.h"
+
+namespace systole::run {
+namespace {
+
+void check_accounts(const std::vector<hw::UnitAccount>& accounts, Cycle cycles, const std::string& where) {
+  for (const hw::UnitAccount& account : accounts) {
+    std::uint64_t sum = 0;
+    for (const hw::StateCycles& state : account.states) sum += state.cycles;
+    if (sum != cycles) {
+      throw InternalError("accounting of " + account.unit + " in " + where + ": its states add up to " + std::to_string(sum) + " of " +
+                          std::to_string(cycles) + " cycles");
+    }
+  }
+}
+
+// "layer.12/attention" -> "layer.*/attention".
+std::string without_layer_number(const std::string& name) {
+  const std::string prefix = "layer.";
+  if (name.rfind(prefix, 0) != 0) return name;
+  std::size_t end = prefix.size();
+  while (end < name.size() && std::isdigit(static_cast<unsigned char>(name[end])) != 0) ++end;
+  return end == prefix.size() ? name : prefix + "*" + name.substr(end);
+}
+
+void add(std::vector<hw::UnitAccount>& sum, const std::vector<hw::UnitAccount>& accounts) {
+  if (sum.empty()) {
+    sum = accounts;
+    return;
+  }
+  SYSTOLE_CHECK(sum.size() == accounts.size());
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    SYSTOLE_CHECK(sum[i].unit == accounts[i].unit && sum[i].states.size() == accounts[i].states.size());
+    for (std::size_t j = 0; j < sum[i].states.size(); ++j) sum[i].states[j].cycles += accounts[i].states[j].cycles;
+  }
+}
+
+}  // namespace
+
+double utilisation(std::uint64_t macs, Cycle cycles, int dim) {
+  if (cycles == 0) return 0;
+  return static_cast<double>(macs) / (static_cast<double>(cycles) * dim * dim);
+}
+
+void check_accounting(const Results& results) {
+  check_accounts(results.accounts, results.cycles, "the run");
+  if (results.regions.empty()) return;
+  Cycle sum = 0;
+  for (const RegionResult& region : results.regions) {
+    check_accounts(region.accounts, region.cycles, region.name);
+    sum += region.cycles;
+  }
+  if (sum != results.cycles) {
+    throw InternalError("the regions add up to " + std::to_string(sum) + " of " + std::to_string(results.cycles) + " cycles");
+  }
+}
+
+std::vector<RegionResult> merged_regions(const std::vector<RegionResult>& regions, bool all_layers) {
+  std::vector<RegionResult> merged;
+  for (const RegionResult& region : regions) {
+    const std::string name = all_layers ? without_layer_number(region.name) : region.name;
+    const auto same = std::find_if(merged.begin(), merged.end(), [&](const RegionResult& r) { return r.name == name; });
+    if (same == merged.end()) {
+      merged.push_back(region);
+      merged.back().name = name;
+    } else {
+      same->cycles += region.cycles;
+      same->macs += region.macs;
+      add(same->accounts, region.accounts);
+    }
+  }
+  return merged;
+}
+
+LargestStall largest_stall(const std::vector<hw::UnitAccount>& accounts) {
+  LargestStall largest;
+  for (const hw::UnitAccount& account : accounts) {
+    for (const hw::StateCycles& state : account.states) {
+      if (state.stall && state.cycles > largest.cycles) largest = {account.unit, state.name, state.cycles};
+    }
+  }
+  return largest;
+}
+
+}  // namespace systole::run

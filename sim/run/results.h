@@ -1,0 +1,95 @@
+#pragma once
+// Everything that one run of a workload tells its reader. Plain data: two runs are equal when all but `performance` is equal.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hw/top/machine_result.h"
+#include "sim/base/cycle.h"
+#include "sim/config/machine_config.h"
+
+namespace systole::run {
+
+// Cycles of a model region such as "layer.0/attention/scores". Regions partition the run.
+struct RegionResult {
+  std::string name;
+  Cycle cycles = 0;
+  std::uint64_t macs = 0;                     // multiply-accumulates that the model needs in it
+  std::vector<hw::UnitAccount> accounts;      // of the units, within the region
+};
+
+// Bytes on the memory port.
+struct MemoryTraffic {
+  std::uint64_t read_bytes = 0;
+  std::uint64_t write_bytes = 0;
+  std::uint64_t transactions = 0;
+};
+
+// Comparison of the machine's tensors with the integer reference, and of the output with the float model.
+struct CheckResult {
+  std::uint64_t boundaries = 0;               // tensors compared
+  std::uint64_t elements = 0;
+  std::uint64_t mismatches = 0;               // elements that differ
+  std::string first_mismatch;                 // layer, tensor, row, column, both values, instruction; empty when equal
+  struct Float {
+    double cosine = 0;
+    double sqnr_db = 0;
+    double max_abs = 0;                       // largest absolute error relative to the largest absolute value
+    double min_cosine = 0;                    // what the recipe promises for this model
+    double min_sqnr_db = 0;
+  };
+  std::optional<Float> against_float;         // absent when there is no float model
+
+  [[nodiscard]] bool passed() const {
+    return mismatches == 0 && (!against_float || (against_float->cosine >= against_float->min_cosine &&
+                                                  against_float->sqnr_db >= against_float->min_sqnr_db));
+  }
+};
+
+// About the simulator, not the machine.
+struct Performance {
+  double cpu_seconds = 0;
+  double wall_seconds = 0;
+  std::uint64_t peak_rss_bytes = 0;
+  std::uint64_t wakeups = 0;
+  std::string scheduler = "fast";
+};
+
+struct Results {
+  std::string workload;
+  std::uint64_t seq = 0;
+  std::uint64_t layers = 0;
+  std::uint64_t seed = 0;
+  config::MachineConfig machine;
+  bool timing_only = false;
+  Cycle cycles = 0;
+  std::uint64_t macs = 0;
+  std::uint64_t commands = 0;
+  std::vector<RegionResult> regions;
+  std::vector<hw::UnitAccount> accounts;
+  std::vector<hw::Counter> counters;
+  MemoryTraffic memory;
+  std::vector<std::string> warnings;
+  std::optional<CheckResult> checks;          // absent when nothing was compared
+  Performance performance;
+};
+
+// Share of the array's multiply-accumulates that were used.
+[[nodiscard]] double utilisation(std::uint64_t macs, Cycle cycles, int dim);
+
+// Throws InternalError unless every unit's states add up to its cycles, and the regions' cycles to the run's.
+void check_accounting(const Results& results);
+
+// Regions of equal name as one, in order of first appearance. With `all_layers`, "layer.0/x", "layer.1/x", ... become "layer.*/x".
+[[nodiscard]] std::vector<RegionResult> merged_regions(const std::vector<RegionResult>& regions, bool all_layers);
+
+// The state of `accounts` with the most stall cycles.
+struct LargestStall {
+  std::string unit;
+  std::string state;
+  std::uint64_t cycles = 0;
+};
+[[nodiscard]] LargestStall largest_stall(const std::vector<hw::UnitAccount>& accounts);
+
+}  // namespace systole::run
