@@ -4,7 +4,7 @@ namespace systole::app {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
-      {"show", "explain what the tool knows: machine, presets, isa", run_show},
+      {"show", "explain what the tool knows: machine, presets, workloads, isa", run_show},
   };
   return table;
 }

@@ -8,6 +8,7 @@
 #include "sim/config/presets.h"
 #include "sim/report/isa_page.h"
 #include "sim/report/machine_page.h"
+#include "sim/report/workload_page.h"
 
 namespace systole::app {
 namespace {
@@ -48,17 +49,17 @@ void show_isa(const Arguments& arguments) {
 }  // namespace
 
 int run_show(const Words& words) {
-  Arguments arguments("systole show machine|presets|isa [NAME]",
+  Arguments arguments("systole show machine|presets|workloads|isa [NAME]",
                       "Explains what the tool knows. machine: every parameter with value, default, legal values, meaning and source. presets: the machines that "
-                      "have a name. isa: the instruction set, or one instruction with its fields.",
+                      "have a name. workloads: the models that have a name. isa: the instruction set, or one instruction with its fields.",
                       {"systole show machine", "systole show machine --machine survey --set dma.max_in_flight=32 --yaml > my_machine.yaml",
-                       "systole show machine --diff gemmini-2023 gemmini-2025", "systole show presets", "systole show isa", "systole show isa mvin"});
+                       "systole show machine --diff gemmini-2023 gemmini-2025", "systole show presets", "systole show workloads", "systole show isa", "systole show isa mvin"});
   arguments.add("machine", po::value<std::string>(), "preset or YAML file (default: gemmini-2023)")
       .add("set", po::value<Words>()->composing(), "key=value: change a parameter; repeatable")
       .add_switch("diff", "machine: only the parameters in which two machines differ")
       .add_switch("yaml", "machine: as a file for --machine")
       .add_switch("markdown", "machine, isa: as a page")
-      .positional("what to show (machine, presets, isa)", 1, 3);
+      .positional("what to show (machine, presets, workloads, isa)", 1, 3);
   if (!arguments.parse(words)) return kExitDone;
 
   const std::string& topic = arguments.words()[0];
@@ -69,8 +70,11 @@ int run_show(const Words& words) {
   } else if (topic == "presets") {
     expect_no_name(arguments.words());
     fmt::print("{}", report::preset_text());
+  } else if (topic == "workloads") {
+    expect_no_name(arguments.words());
+    fmt::print("{}", report::workloads_text());
   } else {
-    throw ConfigError(fmt::format("unknown topic '{}'; nearest: '{}'", topic, nearest(topic, {"machine", "presets", "isa"})));
+    throw ConfigError(fmt::format("unknown topic '{}'; nearest: '{}'", topic, nearest(topic, {"machine", "presets", "workloads", "isa"})));
   }
   return kExitDone;
 }
