@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "sim/base/errors.h"
@@ -20,12 +21,17 @@ bool parse_whole(std::string_view text, Number& value, int base) {
 
 }  // namespace
 
-SourceLine::SourceLine(const std::string& file, std::size_t number, std::string_view text)
+SourceLine::SourceLine(const std::string& file, std::size_t number, std::string_view text, Words mode)
     : file_(file), number_(number), text_(text) {
   std::size_t at = 0;
   while (at < text.size()) {
     while (at < text.size() && is_blank(text[at])) ++at;
     const std::size_t begin = at;
+    if (mode == Words::kQuoted && at < text.size() && text[at] == '"') {
+      ++at;
+      while (at < text.size() && text[at] != '"') at += text[at] == '\\' ? 2 : 1;
+      at = std::min(at + 1, text.size());
+    }
     while (at < text.size() && !is_blank(text[at])) ++at;
     if (at > begin) words_.push_back({text.substr(begin, at - begin), begin + 1});
   }
@@ -99,6 +105,48 @@ std::vector<std::string_view> split_lines(std::string_view text) {
     lines.push_back(line);
   }
   return lines;
+}
+
+std::string quote_name(std::string_view name) {
+  std::string result = "\"";
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      result += '\\';
+      result += c;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      result += fmt::format("\\x{:02x}", byte);
+    } else {
+      result += c;
+    }
+  }
+  return result + "\"";
+}
+
+std::string unquote_name(const SourceLine& at, const Word& word) {
+  std::string_view text = word.text;
+  if (text.empty() || text.front() != '"') return std::string(text);
+  std::string result;
+  std::size_t i = 1;
+  for (; i < text.size() && text[i] != '"'; ++i) {
+    if (text[i] != '\\') {
+      result += text[i];
+      continue;
+    }
+    const char escape = i + 1 < text.size() ? text[i + 1] : '\0';
+    unsigned code = 0;
+    if (escape == '"' || escape == '\\') {
+      result += escape;
+      i += 1;
+    } else if (escape == 'x' && i + 3 < text.size() && parse_whole(text.substr(i + 2, 2), code, 16)) {
+      result += static_cast<char>(code);
+      i += 3;
+    } else {
+      at.fail({text.substr(i), word.column + i}, "unknown escape in a name; known are \\\", \\\\ and \\xHH");
+    }
+  }
+  if (i + 1 != text.size()) at.fail(word, fmt::format("name {} does not end with a quote", quoted(text)));
+  return result;
 }
 
 std::string quoted(std::string_view text) {

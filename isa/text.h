@@ -16,7 +16,9 @@ struct Word {
 // One line of a named file. The text it points to must outlive it.
 class SourceLine {
  public:
-  SourceLine(const std::string& file, std::size_t number, std::string_view text);
+  // With kQuoted a word that starts with " ends at the next " that no backslash precedes, blanks included.
+  enum class Words : std::uint8_t { kPlain, kQuoted };
+  SourceLine(const std::string& file, std::size_t number, std::string_view text, Words words = Words::kPlain);
 
   [[nodiscard]] std::size_t number() const { return number_; }
   [[nodiscard]] std::string_view text() const { return text_; }
@@ -48,6 +50,10 @@ class SourceLine {
 
 // Splits `text` at newlines; a carriage return before the newline belongs to it.
 [[nodiscard]] std::vector<std::string_view> split_lines(std::string_view text);
+
+// A name between double quotes with \", \\ and \xHH for what cannot stand for itself, and back. A word without quotes is the name itself.
+[[nodiscard]] std::string quote_name(std::string_view name);
+[[nodiscard]] std::string unquote_name(const SourceLine& at, const Word& word);
 
 // A piece of input as it may appear in a message: printable and not longer than 40 characters.
 [[nodiscard]] std::string quoted(std::string_view text);

@@ -36,6 +36,8 @@ class Reader {
       throw ConfigError(fmt::format("{}:{}:1: error: {}", trace_.name, lines.size() + 1,
                                     "the stream does not end with 'fence' (is the file truncated?)"));
     }
+    trace_.program.encoding.loop_conv = trace_.loop_conv_encoding;
+    if (const std::string* revision = trace_.setting("revision")) trace_.program.encoding.revision = *revision == "2025" ? 2025 : 2023;
     return std::move(trace_);
   }
 

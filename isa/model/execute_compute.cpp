@@ -96,7 +96,7 @@ void Model::compute(const Instruction& instruction, bool flip) {
   const int rows = execute.weight_stationary ? (stores ? array.destination.rows : 0) : geometry_.dim;
   if (execute.weight_stationary) {
     if (!array.operand_garbage) array.next_weights.swap(array.operand);
-    if (array.operand_garbage && flip) std::fill(array.next_weights.begin(), array.next_weights.end(), 0.0f);
+    if (array.operand_garbage && flip) fail("flips to weights that no preload has brought");
     if (flip) array.weights.swap(array.next_weights);
   } else if (flip) {
     std::transform(array.operand.begin(), array.operand.end(), array.sums.begin(), [](float value) { return static_cast<std::int32_t>(value); });
