@@ -43,6 +43,8 @@ std::vector<std::string> broken_rules(const MachineParams& m) {
   require(m.dma.bus_bytes <= m.dma.max_bytes,
           fmt::format("dma.bus_bytes = {} is larger than dma.max_bytes = {}", m.dma.bus_bytes, m.dma.max_bytes));
   require(row_bits(m) <= 25, fmt::format("row numbers need {} bits; a local address has room for 25", row_bits(m)));
+  require(m.accumulator.scale_units == 0 || (m.accumulator.scale_units >= 4 && m.sfu.normaliser != 0),
+          fmt::format("accumulator.scale_units = {}: shared units need the normaliser, and at least 4 of them", m.accumulator.scale_units));
   require(m.queue.load <= 64 && m.reservation.load <= 128, "queues larger than the reservation station's limits");
   return rules;
 }

@@ -23,6 +23,8 @@ struct RequestBeat {
   std::uint8_t beat = 0;          // number of this beat in its request
   bool last = true;
   std::uint16_t source = 0;       // transaction id of the client
+  std::uint8_t useful_first = 0;  // Get: first byte of the request that the program names, and their number; the rest is over-fetch
+  std::uint8_t useful_bytes = 0;
   ValueRef values;                // Get: where the memory puts the request's bytes; Put: bytes of this beat, in lane order
   std::uint32_t sequence = 0;     // host command that caused it
 };

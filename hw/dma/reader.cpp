@@ -1,0 +1,221 @@
+#include "hw/dma/reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace systole::hw {
+
+ReadRequester::ReadRequester(const sc_core::sc_module_name& name, const MachineParams& params, TransactionTable& transactions,
+                             ValuePlane* values, Channel<RowRequest>& in_row, Channel<RequestBeat>& out_request, BusyLine& busy)
+    : Unit(name),
+      params_(params),
+      transactions_(transactions),
+      values_(values),
+      in_row_(in_row),
+      out_request_(out_request),
+      busy_(busy),
+      ledger_("dma_reader", {{"idle", StateKind::kIdle, "no row asked for"},
+                             {"busy", StateKind::kBusy, "sends a request"},
+                             {"no_transaction_id", StateKind::kStall, "as many requests as allowed are in flight"},
+                             {"port_busy", StateKind::kStall, "the memory port does not take the request"}}) {
+  in_row_.bind_reader(*this);
+  out_request_.bind_writer(*this);
+}
+
+void ReadRequester::evaluate(Cycle now) {
+  // A translated request that the port refuses goes round through the translation again, before new ones.
+  const bool port_ready = out_request_.can_push(now);
+  const bool retry = translated_.has_value() && !port_ready;
+  if (translated_ && port_ready) out_request_.push(now, *translated_);
+
+  const auto id = row_ ? transactions_.free_entry(now) : std::nullopt;
+  const bool take = row_.has_value() && id.has_value() && !retry;
+  Account account = row_ ? (retry ? Account::kPortBusy : id ? Account::kBusy : Account::kNoTransactionId) : Account::kIdle;
+  if (!row_ && (to_tlb_ || translated_)) account = retry ? Account::kPortBusy : Account::kBusy;
+
+  std::optional<RequestBeat> entering;
+  if (retry) {
+    entering = translated_;
+  } else if (take) {
+    entering = take_packet(now, *id);
+  }
+  translated_ = to_tlb_;
+  to_tlb_ = entering;
+
+  const bool accepts = !row_.has_value();
+  if (accepts && in_row_.front(now) != nullptr) {
+    row_ = in_row_.pop(now);
+    address_ = row_->address;
+    bytes_requested_ = 0;
+    if (account == Account::kIdle) account = Account::kBusy;
+  }
+  busy_.set(now, transactions_.in_flight() != 0);
+  ledger_.enter(now, account);
+  // Without a transaction id the BeatMerger wakes us when it releases one.
+  const bool waiting_for_id = row_ && !to_tlb_ && !translated_ && !transactions_.free_entry(now) && transactions_.in_flight() != 0;
+  if ((row_ || to_tlb_ || translated_) && !waiting_for_id) wake_at(now + 1);
+  if (!row_ && !to_tlb_ && !translated_ && account != Account::kIdle) wake_at(now + 1);
+  if (waiting_for_id && account != Account::kNoTransactionId) wake_at(now + 1);
+}
+
+// Cuts the next request off the row and reserves its transaction.
+RequestBeat ReadRequester::take_packet(Cycle, unsigned id) {
+  const int element = row_->accumulator_width ? kAccumulatorBytes : 1;
+  const int row_bytes = row_->accumulator_width ? accumulator_row_bytes(params_) : scratchpad_row_bytes(params_);
+  const int left = row_->cols * element - bytes_requested_;
+  const Packet packet = best_packet(address_, left, params_.dma.bus_bytes, params_.dma.max_bytes);
+
+  Transaction transaction;
+  transaction.shift = packet.shift;
+  transaction.useful = packet.useful;
+  transaction.first_byte = bytes_requested_ % row_bytes;
+  transaction.request_bytes = packet.bytes;
+  transaction.block_stride = row_->block_stride;
+  LoadedRow& chunk = transaction.row;
+  chunk.row = row_->local.plus(row_->block_stride * static_cast<std::uint32_t>(bytes_requested_ / row_bytes), row_bits(params_))
+                  .row(row_bits(params_));
+  chunk.scale = row_->scale;
+  chunk.repeats = row_->repeats;
+  chunk.len = row_->cols;
+  chunk.pixel_repeats = row_->pixel_repeats;
+  chunk.tracker = row_->tracker;
+  chunk.bytes_read = static_cast<std::uint8_t>(packet.useful);
+  chunk.to_accumulator = row_->local.is_accumulator();
+  chunk.accumulate = row_->local.accumulate();
+  chunk.accumulator_width = row_->accumulator_width;
+  chunk.sequence = row_->sequence;
+  if (values_ != nullptr) chunk.values = values_->allocate();
+  transactions_.allocate(id, transaction);
+
+  RequestBeat beat;
+  beat.address = packet.address;
+  beat.opcode = TlOpcodeA::kGet;
+  beat.lg_size = static_cast<std::uint8_t>(packet.lg_bytes);
+  beat.client = DmaClient::kReader;
+  beat.source = static_cast<std::uint16_t>(id);
+  beat.useful_first = static_cast<std::uint8_t>(packet.shift);
+  beat.useful_bytes = static_cast<std::uint8_t>(packet.useful);
+  beat.values = chunk.values;
+  beat.sequence = row_->sequence;
+
+  ++requests_;
+  bytes_ += static_cast<std::uint64_t>(packet.useful);
+  address_ += static_cast<std::uint64_t>(packet.useful);
+  bytes_requested_ += packet.useful;
+  if (packet.useful >= left) row_.reset();
+  return beat;
+}
+
+std::string ReadRequester::state_text() const {
+  if (!row_ && transactions_.in_flight() == 0) return {};
+  return fmt::format("row pending: {}, requests in flight: {} of {}", row_ ? "yes" : "no", transactions_.in_flight(),
+                     params_.dma.max_in_flight);
+}
+
+BeatMerger::BeatMerger(const sc_core::sc_module_name& name, const MachineParams& params, TransactionTable& transactions,
+                       ReadRequester& requester, Channel<ResponseBeat>& in_response, Channel<LoadedRow>& out_row,
+                       Channel<LoadedRow>& out_accumulator_row, BusyLine& busy)
+    : Unit(name),
+      params_(params),
+      transactions_(transactions),
+      requester_(requester),
+      in_response_(in_response),
+      out_row_(out_row),
+      out_accumulator_row_(out_accumulator_row),
+      busy_(busy),
+      ledger_("beat_merger", {{"idle", StateKind::kIdle, "no answer from memory"},
+                              {"busy", StateKind::kBusy, "takes a beat or passes on a row"},
+                              {"scaler_full", StateKind::kStall, "a row waits for the scaler in front of the local memories"}}) {
+  in_response_.bind_reader(*this);
+  out_row_.bind_writer(*this);
+  out_accumulator_row_.bind_writer(*this);
+}
+
+bool BeatMerger::goes_to_accumulator_path(const LoadedRow& row) const {
+  return row.to_accumulator && (row.accumulator_width || params_.sfu.mvin_acc_scale != 0);
+}
+
+// A whole local row, or the rest of the request, has arrived.
+bool BeatMerger::can_send() const {
+  if (!current_) return false;
+  const int row_bytes = current_->row.accumulator_width ? accumulator_row_bytes(params_) : scratchpad_row_bytes(params_);
+  const int useful = std::min(std::max(bytes_read_ - current_->shift, 0), current_->useful);
+  return useful > bytes_sent_ && (useful - bytes_sent_ >= row_bytes || useful == current_->useful);
+}
+
+void BeatMerger::send(Cycle now) {
+  const int row_bytes = current_->row.accumulator_width ? accumulator_row_bytes(params_) : scratchpad_row_bytes(params_);
+  const int offset = bytes_sent_ == 0 ? current_->first_byte : 0;
+  LoadedRow row = current_->row;
+  const int room = row_bytes - offset;
+  row.source_byte = static_cast<std::uint16_t>(current_->shift + bytes_sent_);
+  row.first_byte = static_cast<std::uint16_t>(offset);
+  row.bytes = static_cast<std::uint16_t>(std::min(room, current_->useful - bytes_sent_));
+  const int block = (current_->first_byte + bytes_sent_) / row_bytes;
+  row.row = (row.row + current_->block_stride * static_cast<std::uint32_t>(block)) & ((1u << row_bits(params_)) - 1);
+  bytes_sent_ = std::min(bytes_sent_ + room, current_->useful);
+  row.last = bytes_sent_ == current_->useful;
+  (goes_to_accumulator_path(row) ? out_accumulator_row_ : out_row_).push(now, row);
+}
+
+void BeatMerger::evaluate(Cycle now) {
+  const bool was_active = current_.has_value();
+  bool sent = false;
+  bool blocked = false;
+  bool accepts_next = !current_.has_value();
+  // The registers as they were at the start of the cycle decide what happens in it.
+  const bool all_read = current_ && bytes_read_ == current_->request_bytes;
+  const bool all_sent = current_ && bytes_sent_ == current_->useful;
+  bool retire = all_read && all_sent;
+  const int bytes_read_before = bytes_read_;
+
+  if (can_send()) {
+    Channel<LoadedRow>& out = goes_to_accumulator_path(current_->row) ? out_accumulator_row_ : out_row_;
+    if (out.can_push(now)) {
+      send(now);
+      sent = true;
+      if (bytes_sent_ == current_->useful && all_read) {
+        retire = true;
+        accepts_next = true;
+      }
+    } else {
+      blocked = true;
+    }
+  }
+
+  const ResponseBeat* beat = in_response_.front(now);
+  bool took = false;
+  if (beat != nullptr) {
+    if (beat->first ? accepts_next : current_.has_value() && !all_read) {
+      took = true;
+      const ResponseBeat taken = in_response_.pop(now);
+      if (taken.first) {
+        current_ = transactions_.at(taken.source);
+        bytes_read_ = 0;
+        bytes_sent_ = 0;
+        retire = false;
+      }
+      bytes_read_ = std::min(bytes_read_ + params_.dma.bus_bytes, current_->request_bytes);
+      // The final beat of a request whose useful bytes were all sent before this cycle retires it at once.
+      if (!taken.first && all_sent && params_.dma.bus_bytes >= current_->request_bytes - bytes_read_before) retire = true;
+      if (taken.last) {
+        transactions_.release(taken.source, now);
+        busy_.set(now, transactions_.in_flight() != 0);
+        requester_.wake_at(now + 1);
+      }
+    }
+  }
+  if (retire) current_.reset();
+
+  ledger_.enter(now, blocked ? Account::kScalerFull : (sent || took || was_active) ? Account::kBusy : Account::kIdle);
+  if (current_ || was_active || took) wake_at(now + 1);
+}
+
+std::string BeatMerger::state_text() const {
+  if (!current_) return {};
+  return fmt::format("request of {} bytes: {} received, {} of {} useful bytes passed on", current_->request_bytes, bytes_read_,
+                     bytes_sent_, current_->useful);
+}
+
+}  // namespace systole::hw

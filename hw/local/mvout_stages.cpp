@@ -1,0 +1,228 @@
+#include "hw/local/mvout_stages.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace systole::hw {
+namespace {
+
+// Extension E3 reads the gain and the bias of a block of columns before the block itself.
+constexpr int kAffineRows = 2;
+
+bool from_accumulator(const StoreRow& row) { return !row.garbage && row.local.is_accumulator(); }
+
+}  // namespace
+
+MvoutQueues::MvoutQueues(const MachineParams& m)
+    : norm("mvout_norm", 1, static_cast<unsigned>(m.scratchpad.read_delay + 2)),
+      scale("mvout_scale", 1, static_cast<unsigned>(m.scratchpad.read_delay + 2)),
+      issue("mvout_issue", 1, static_cast<unsigned>(m.scratchpad.read_delay + 1), Full::kPipe) {}
+
+MvoutScaleStage::MvoutScaleStage(const sc_core::sc_module_name& name, const MachineParams& params, ValuePlane* values,
+                                 Scratchpad& scratchpad, MvoutQueues& queues, Channel<WriteRequest>& out_block)
+    : Unit(name),
+      params_(params),
+      values_(values),
+      scratchpad_(scratchpad),
+      queues_(queues),
+      out_block_(out_block),
+      ledger_("mvout_scale", {{"idle", StateKind::kIdle, "no row on its way to memory"},
+                              {"busy", StateKind::kBusy, "a row enters the scaling unit or leaves for the writer"},
+                              {"writer_busy", StateKind::kStall, "a row waits for the DMA writer"},
+                              {"scaling", StateKind::kStall, "rows are inside the scaling unit or the read path"}}) {
+  queues_.scale.bind_reader(*this);
+  queues_.issue.bind_reader(*this);
+  queues_.issue.bind_writer(*this);
+  out_block_.bind_writer(*this);
+  for (int i = 0; i < params_.scratchpad.banks; ++i) scratchpad_.bank(i).stores.bind_reader(*this);
+}
+
+void MvoutScaleStage::bind(NormaliserPort& normaliser, ScalePort& scale) {
+  normaliser_ = &normaliser;
+  scale_ = &scale;
+}
+
+void MvoutScaleStage::evaluate(Cycle now) {
+  writer_refused_ = false;
+  const bool issued = issue(now);
+  const bool scaled = scale(now);
+  if (!issued) queues_.busy.set(now, queues_.rows != 0);
+  const bool inside = !queues_.issue.empty() || !queues_.scale.empty();
+  ledger_.enter(now, issued || scaled ? Account::kBusy : writer_refused_ ? Account::kWriterBusy : inside ? Account::kScaling : Account::kIdle);
+  if (issued || scaled) wake_at(now + 1);
+}
+
+// The row at the head of the issue queue goes to the writer when its data are there.
+bool MvoutScaleStage::issue(Cycle now) {
+  const StoreRow* head = queues_.issue.front(now);
+  if (head == nullptr) return false;
+  ScratchpadBank* bank = nullptr;
+  if (from_accumulator(*head)) {
+    if (scale_->front(now) == nullptr) return false;
+  } else if (!head->garbage) {
+    const std::uint32_t row = head->local.row(row_bits(params_)) % static_cast<std::uint32_t>(scratchpad_rows(params_));
+    bank = &scratchpad_.bank(static_cast<int>(scratchpad_.bank_of(row)));
+    if (bank->stores.front(now) == nullptr) return false;
+  }
+  if (!out_block_.can_push(now)) {
+    writer_refused_ = true;
+    return false;
+  }
+  StoreRow row = queues_.issue.pop(now);
+  const bool full_width = from_accumulator(row) && row.local.full_row();
+  WriteRequest request;
+  request.address = row.address;
+  request.bytes = static_cast<std::uint16_t>(full_width ? row.len * kAccumulatorBytes : row.len);
+  request.block = row.block;
+  request.pool = row.pool;
+  request.store = row.store;
+  request.sequence = row.sequence;
+  if (from_accumulator(row)) {
+    request.values = scale_->pop(now).values;
+  } else if (bank != nullptr) {
+    request.values = bank->stores.pop(now).values;
+  } else if (values_ != nullptr) {
+    request.values = values_->allocate();
+    std::memset(values_->bytes(request.values), 0, static_cast<std::size_t>(values_->buffer_bytes()));
+  }
+  out_block_.push(now, request);
+  --queues_.rows;
+  // The writer shows itself busy from the cycle behind the next on.
+  queues_.busy.set(now, true);
+  wake_at(now + 1);
+  return true;
+}
+
+bool MvoutScaleStage::scale(Cycle now) {
+  const StoreRow* head = queues_.scale.front(now);
+  if (head == nullptr || !queues_.issue.can_push(now)) return false;
+  if (from_accumulator(*head)) {
+    if (normaliser_->output(now) == nullptr || !scale_->can_push(now)) return false;
+    // The queue keeps the order of the commands; the row that leaves the normaliser may be another one (its lowest statistics id).
+    scale_->push(now, normaliser_->take_output(now));
+  }
+  queues_.issue.push(now, queues_.scale.pop(now));
+  return true;
+}
+
+std::string MvoutScaleStage::state_text() const {
+  if (queues_.rows == 0) return {};
+  return fmt::format("rows in the norm, scale and issue queues: {}, {}, {}", queues_.norm.size(), queues_.scale.size(), queues_.issue.size());
+}
+
+MvoutNormStage::MvoutNormStage(const sc_core::sc_module_name& name, const MachineParams& params, Accumulator& accumulator,
+                               MvoutQueues& queues)
+    : Unit(name), row_bits_(row_bits(params)), accumulator_(accumulator), queues_(queues) {
+  queues_.norm.bind_reader(*this);
+  queues_.scale.bind_writer(*this);
+}
+
+void MvoutNormStage::evaluate(Cycle now) {
+  const StoreRow* head = queues_.norm.front(now);
+  if (head == nullptr || !queues_.scale.can_push(now)) return;
+  if (!from_accumulator(*head)) {
+    queues_.scale.push(now, queues_.norm.pop(now));
+    return;
+  }
+  Channel<StoreRow>& response = accumulator_.response(accumulator_.bank_of(head->local.row(row_bits_) % accumulator_.rows()));
+  if (response.front(now) == nullptr || !normaliser_->ready(now, head->constants.stats_id)) return;
+  queues_.norm.pop(now);
+  const StoreRow row = response.pop(now);
+  normaliser_->accept(now, row);
+  // Statistics passes end here.
+  if (row.norm == isa::NormCommand::kReset) {
+    queues_.scale.push(now, row);
+  } else {
+    --queues_.rows;
+    if (queues_.rows == 0) queues_.busy.set(now, false);
+  }
+}
+
+MvoutDispatch::MvoutDispatch(const sc_core::sc_module_name& name, const MachineParams& params, ValuePlane* values, Scratchpad& scratchpad,
+                             Accumulator& accumulator, MvoutQueues& queues, Channel<StoreRow>& in_row, Channel<StoreProgress>& out_progress)
+    : Unit(name),
+      params_(params),
+      scratchpad_rows_(static_cast<std::uint32_t>(scratchpad_rows(params))),
+      values_(values),
+      scratchpad_(scratchpad),
+      accumulator_(accumulator),
+      queues_(queues),
+      in_row_(in_row),
+      out_progress_(out_progress),
+      ledger_("mvout_dispatch", {{"idle", StateKind::kIdle, "no row to read"},
+                                 {"busy", StateKind::kBusy, "reads a row"},
+                                 {"queue_full", StateKind::kStall, "rows in front have not reached the writer"},
+                                 {"bank_busy", StateKind::kStall, "the bank serves the array or a write"}}) {
+  in_row_.bind_reader(*this);
+  queues_.norm.bind_writer(*this);
+  out_progress_.bind_writer(*this);
+}
+
+void MvoutDispatch::evaluate(Cycle now) {
+  StoreRow* head = in_row_.front(now);
+  if (head == nullptr) {
+    if (in_row_.empty()) ledger_.enter(now, Account::kIdle);
+    return;
+  }
+  if (!queues_.norm.can_push(now)) {
+    ledger_.enter(now, Account::kQueueFull);
+    return;   // woken when the norm queue has room
+  }
+  if (!read(now, *head)) {
+    ledger_.enter(now, Account::kBankBusy);
+    wake_at(now + 1);
+    return;
+  }
+  const StoreRow row = in_row_.pop(now);
+  affine_reads_ = 0;
+  queues_.norm.push(now, row);
+  ++queues_.rows;
+  queues_.busy.set(now, true);
+  out_progress_.push(now, {row.tracker});
+  ledger_.enter(now, Account::kBusy);
+  wake_at(now + 1);
+}
+
+// Starts the read of the row, when its bank is free.
+bool MvoutDispatch::read(Cycle now, StoreRow& row) {
+  if (row.garbage) return true;
+  const std::uint32_t local = row.local.row(row_bits(params_));
+  return row.local.is_accumulator() ? read_accumulator(now, row, local % accumulator_.rows())
+                                    : read_scratchpad(now, row, local % scratchpad_rows_);
+}
+
+bool MvoutDispatch::read_scratchpad(Cycle now, StoreRow& row, std::uint32_t local_row) {
+  const std::uint32_t index = scratchpad_.bank_of(local_row);
+  const BanksReady* ready = scratchpad_.ready().get(now);
+  ScratchpadBank& bank = scratchpad_.bank(static_cast<int>(index));
+  // An operand read of the array that started in this cycle has the bank.
+  if ((ready != nullptr && (ready->mask >> index & 1u) == 0) || !bank.latch.can_push(now) || bank.latch.pushed_in(now)) return false;
+  ScratchpadRead read;
+  read.from_mvout = true;
+  if (values_ != nullptr) {
+    read.values = values_->allocate();
+    std::memcpy(values_->bytes(read.values), values_->scratchpad_row(local_row), static_cast<std::size_t>(params_.array.dim));
+  }
+  row.values = read.values;
+  bank.latch.push(now, read);
+  return true;
+}
+
+bool MvoutDispatch::read_accumulator(Cycle now, StoreRow& row, std::uint32_t local_row) {
+  const bool affine = row.constants.activation == isa::Activation::kLayerNormAffine && row.norm == isa::NormCommand::kReset && !row.local.full_row();
+  if (affine && affine_reads_ < kAffineRows) {
+    const std::uint32_t operand = (row.constants.affine_row + 2u * row.block + static_cast<std::uint32_t>(affine_reads_)) % accumulator_.rows();
+    if (accumulator_.can_read(now, operand)) ++affine_reads_;
+    return false;
+  }
+  if (!accumulator_.can_read(now, local_row)) return false;
+  if (values_ != nullptr) {
+    row.values = values_->allocate();
+    std::memcpy(values_->bytes(row.values), values_->accumulator_row(local_row), static_cast<std::size_t>(accumulator_row_bytes(params_)));
+  }
+  accumulator_.response(accumulator_.bank_of(local_row)).push(now, row);
+  return true;
+}
+
+}  // namespace systole::hw

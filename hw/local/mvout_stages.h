@@ -1,0 +1,98 @@
+#pragma once
+// The way of a stored row from its bank to the DMA writer (Scratchpad.scala write_dispatch_q, write_norm_q, write_scale_q, write_issue_q):
+//   MvoutDispatch    starts the read of the row                     -> norm queue
+//   MvoutNormStage   hands a read row to the normaliser             -> scale queue
+//   MvoutScaleStage  moves rows into the scaling unit, and scaled rows to the writer   -> issue queue
+// In a cycle they are evaluated from the writer backwards.
+#include <cstdint>
+
+#include "hw/datapath/value_plane.h"
+#include "hw/local/accumulator.h"
+#include "hw/local/scratchpad.h"
+#include "hw/ports/store_stages.h"
+#include "hw/ports/writer_request.h"
+#include "sim/kernel/busy_line.h"
+#include "sim/kernel/channel.h"
+#include "sim/stats/ledger.h"
+
+namespace systole::hw {
+
+// The queues between the stages. Order is kept: they say which memory the next row comes from.
+struct MvoutQueues {
+  explicit MvoutQueues(const MachineParams& params);
+  Channel<StoreRow> norm;
+  Channel<StoreRow> scale;
+  Channel<StoreRow> issue;
+  int rows = 0;        // in the three queues
+  BusyLine busy;       // queues not empty
+};
+
+class MvoutScaleStage final : public Unit {
+ public:
+  MvoutScaleStage(const sc_core::sc_module_name& name, const MachineParams& params, ValuePlane* values, Scratchpad& scratchpad,
+                  MvoutQueues& queues, Channel<WriteRequest>& out_block);
+  void bind(NormaliserPort& normaliser, ScalePort& scale);
+
+  void evaluate(Cycle now) override;
+  [[nodiscard]] std::string state_text() const override;
+  [[nodiscard]] const Ledger& ledger() const { return ledger_; }
+
+ private:
+  enum class Account : std::uint8_t { kIdle, kBusy, kWriterBusy, kScaling };
+
+  [[nodiscard]] bool issue(Cycle now);
+  [[nodiscard]] bool scale(Cycle now);
+
+  const MachineParams params_;
+  ValuePlane* values_;
+  Scratchpad& scratchpad_;
+  MvoutQueues& queues_;
+  Channel<WriteRequest>& out_block_;
+  NormaliserPort* normaliser_ = nullptr;
+  ScalePort* scale_ = nullptr;
+  bool writer_refused_ = false;
+  Ledger ledger_;
+};
+
+class MvoutNormStage final : public Unit {
+ public:
+  MvoutNormStage(const sc_core::sc_module_name& name, const MachineParams& params, Accumulator& accumulator, MvoutQueues& queues);
+  void bind(NormaliserPort& normaliser) { normaliser_ = &normaliser; }
+
+  void evaluate(Cycle now) override;
+
+ private:
+  const int row_bits_;
+  Accumulator& accumulator_;
+  MvoutQueues& queues_;
+  NormaliserPort* normaliser_ = nullptr;
+};
+
+class MvoutDispatch final : public Unit {
+ public:
+  MvoutDispatch(const sc_core::sc_module_name& name, const MachineParams& params, ValuePlane* values, Scratchpad& scratchpad,
+                Accumulator& accumulator, MvoutQueues& queues, Channel<StoreRow>& in_row, Channel<StoreProgress>& out_progress);
+
+  void evaluate(Cycle now) override;
+  [[nodiscard]] const Ledger& ledger() const { return ledger_; }
+
+ private:
+  enum class Account : std::uint8_t { kIdle, kBusy, kQueueFull, kBankBusy };
+
+  [[nodiscard]] bool read(Cycle now, StoreRow& row);
+  [[nodiscard]] bool read_scratchpad(Cycle now, StoreRow& row, std::uint32_t local_row);
+  [[nodiscard]] bool read_accumulator(Cycle now, StoreRow& row, std::uint32_t local_row);
+
+  const MachineParams params_;
+  const std::uint32_t scratchpad_rows_;
+  ValuePlane* values_;
+  Scratchpad& scratchpad_;
+  Accumulator& accumulator_;
+  MvoutQueues& queues_;
+  Channel<StoreRow>& in_row_;
+  Channel<StoreProgress>& out_progress_;
+  int affine_reads_ = 0;   // extension E3: gain and bias rows read so far for the row at the head
+  Ledger ledger_;
+};
+
+}  // namespace systole::hw

@@ -1,0 +1,67 @@
+#include "hw/local/scratchpad.h"
+
+#include <fmt/format.h>
+
+namespace systole::hw {
+namespace {
+
+// Revision 2023: a pipeline of read_delay stages; 2025: a queue of read_delay entries (Scratchpad.scala, spad_read_delay).
+Cycle response_latency(const MachineParams& m) { return m.scratchpad.response_queue != 0 ? 1 : static_cast<Cycle>(m.scratchpad.read_delay); }
+
+}  // namespace
+
+ScratchpadBank::ScratchpadBank(const MachineParams& m, int index)
+    : latch(fmt::format("scratchpad{}_latch", index), 1, 1, Full::kPipe),
+      operands(fmt::format("scratchpad{}_operands", index), response_latency(m), static_cast<unsigned>(m.scratchpad.read_delay), Full::kPipe),
+      stores(fmt::format("scratchpad{}_stores", index), response_latency(m), static_cast<unsigned>(m.scratchpad.read_delay), Full::kPipe) {}
+
+Scratchpad::Scratchpad(const sc_core::sc_module_name& name, const MachineParams& params)
+    : Unit(name), single_ported_(params.scratchpad.ports == 1), bank_rows_(static_cast<std::uint32_t>(scratchpad_bank_rows(params))) {
+  for (int i = 0; i < params.scratchpad.banks; ++i) {
+    banks_.push_back(std::make_unique<ScratchpadBank>(params, i));
+    banks_.back()->latch.bind_reader(*this);
+    banks_.back()->operands.bind_writer(*this);
+    banks_.back()->stores.bind_writer(*this);
+  }
+}
+
+void Scratchpad::note_write(Cycle now, std::uint32_t bank) {
+  if (written_in_ != now) written_ = 0;
+  written_in_ = now;
+  written_ |= 1u << bank;
+  if (single_ported_) wake_at(now);
+}
+
+void Scratchpad::evaluate(Cycle now) {
+  std::uint32_t ready = ~std::uint32_t{0};
+  if (single_ported_ && written_in_ == now) ready &= ~written_;
+  for (std::size_t i = 0; i < banks_.size(); ++i) {
+    ScratchpadBank& bank = *banks_[i];
+    const ScratchpadRead* read = bank.latch.front(now);
+    if (read == nullptr) continue;
+    if (read->from_mvout) {
+      if (bank.stores.can_push(now)) bank.stores.push(now, bank.latch.pop(now));
+    } else if (bank.operands.can_push(now)) {
+      bank.latch.pop(now);
+      bank.operands.push(now, {});
+    }
+    if (!bank.latch.empty()) {
+      ready &= ~(1u << i);
+      wake_at(now + 1);
+    }
+  }
+  if (ready != ~std::uint32_t{0}) ready_.drive(now, {ready});
+}
+
+std::string Scratchpad::state_text() const {
+  std::string text;
+  for (std::size_t i = 0; i < banks_.size(); ++i) {
+    const ScratchpadBank& bank = *banks_[i];
+    if (!bank.latch.empty() || !bank.operands.empty() || !bank.stores.empty()) {
+      text += fmt::format("bank {}: {} in the latch, {} operands, {} rows to store; ", i, bank.latch.size(), bank.operands.size(), bank.stores.size());
+    }
+  }
+  return text;
+}
+
+}  // namespace systole::hw

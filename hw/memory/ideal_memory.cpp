@@ -1,0 +1,96 @@
+#include "hw/memory/ideal_memory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace systole::hw {
+
+IdealMemory::IdealMemory(const sc_core::sc_module_name& name, const MachineParams& params, Memory& memory, ValuePlane* values,
+                         Channel<RequestBeat>& in_request, Channel<ResponseBeat>& out_response, PortLog* log)
+    : Unit(name), params_(params), memory_(memory), values_(values), in_request_(in_request), out_response_(out_response), log_(log) {
+  in_request_.bind_reader(*this);
+  out_response_.bind_writer(*this);
+  std::size_t slots = 1;
+  while (slots < static_cast<std::size_t>(2 * params.dma.max_in_flight)) slots *= 2;
+  answers_.resize(slots);
+}
+
+void IdealMemory::evaluate(Cycle now) {
+  if (in_request_.front(now) != nullptr) take_request(now);
+  if (size_ == 0) return;
+  Answer& answer = answers_[head_];
+  const Cycle offered = std::max(answer.scheduled, next_offer_);
+  if (offered > now) {
+    wake_at(offered);
+    return;
+  }
+  if (!out_response_.can_push(now)) {
+    if (log_ != nullptr) log_->response_stalled(1);
+    wake_at(now + 1);
+    return;
+  }
+  --answer.beats_left;
+  answer.beat.last = answer.beats_left == 0;
+  if (log_ != nullptr) log_->response(now, answer.beat);
+  out_response_.push(now, answer.beat);
+  next_offer_ = now + 1;
+  if (answer.beats_left == 0) {
+    head_ = (head_ + 1) & (answers_.size() - 1);
+    --size_;
+  } else {
+    answer.beat.first = false;
+    ++answer.beat.beat;
+    ++answer.scheduled;
+  }
+  if (size_ != 0) wake_at(std::max(answers_[head_].scheduled, next_offer_));
+}
+
+void IdealMemory::take_request(Cycle now) {
+  const RequestBeat beat = in_request_.pop(now);
+  if (log_ != nullptr) log_->request(now, beat);
+  transfer(now, beat);
+  if (!beat.last) return;
+  SYSTOLE_CHECK(size_ < answers_.size());
+  Answer& answer = answers_[(head_ + size_) & (answers_.size() - 1)];
+  ++size_;
+  const bool get = beat.opcode == TlOpcodeA::kGet;
+  answer.beats_left = get ? std::max((1 << beat.lg_size) / params_.dma.bus_bytes, 1) : 1;
+  answer.beat = ResponseBeat{};
+  answer.beat.opcode = get ? TlOpcodeD::kData : TlOpcodeD::kAck;
+  answer.beat.lg_size = beat.lg_size;
+  answer.beat.client = beat.client;
+  answer.beat.source = beat.source;
+  answer.scheduled = now + static_cast<Cycle>(params_.memory.latency);
+  if (any_scheduled_) answer.scheduled = std::max(answer.scheduled, last_scheduled_ + 1);
+  last_scheduled_ = answer.scheduled + static_cast<Cycle>(answer.beats_left) - 1;
+  any_scheduled_ = true;
+}
+
+// Moves the bytes of a beat. A Get reads all its bytes now; over-fetched bytes around the useful ones are not touched.
+void IdealMemory::transfer(Cycle now, const RequestBeat& beat) {
+  if (beat.opcode == TlOpcodeA::kGet) {
+    const std::uint64_t address = beat.address + beat.useful_first;
+    if (!memory_.contains(address, beat.useful_bytes)) {
+      throw ModelError(now, name(), "", fmt::format("command {} reads {} bytes at {:#x}, outside memory", beat.sequence, beat.useful_bytes, address));
+    }
+    if (values_ != nullptr) std::memcpy(values_->bytes(beat.values) + beat.useful_first, memory_.at(address, beat.useful_bytes), beat.useful_bytes);
+    return;
+  }
+  if (beat.mask == 0) return;
+  const std::uint64_t window = beat.address + static_cast<std::uint64_t>(beat.beat) * static_cast<std::uint64_t>(params_.dma.bus_bytes);
+  const int first = __builtin_ctzll(beat.mask);
+  const int end = 64 - __builtin_clzll(beat.mask);
+  const std::uint64_t address = window + static_cast<std::uint64_t>(first);
+  const auto bytes = static_cast<std::uint64_t>(end - first);
+  if (!memory_.contains(address, bytes)) {
+    throw ModelError(now, name(), "", fmt::format("command {} writes {} bytes at {:#x}, outside memory", beat.sequence, bytes, address));
+  }
+  // The mask of a beat is one run of bytes.
+  if (values_ != nullptr) std::memcpy(memory_.at(address, bytes), values_->bytes(beat.values) + first, bytes);
+}
+
+std::string IdealMemory::state_text() const { return size_ == 0 ? std::string{} : fmt::format("{} answers outstanding", size_); }
+
+}  // namespace systole::hw

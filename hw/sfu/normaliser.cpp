@@ -1,0 +1,402 @@
+#include "hw/sfu/normaliser.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+
+namespace systole::hw {
+namespace {
+
+// Latency of the dividers for an operand that needs no division (zero; HardFloat DivSqrtRecFN_small).
+constexpr int kSpecialOperand = 1;
+// softmax is scaled to the largest int8 (Normalizer.scala).
+constexpr float kSoftmaxOne = 127.0f;
+
+std::int64_t wrap32(std::int64_t x) { return static_cast<std::int32_t>(static_cast<std::uint64_t>(x)); }
+
+std::uint32_t integer_root(std::uint32_t x) {
+  auto root = static_cast<std::uint64_t>(std::sqrt(static_cast<double>(x)));
+  while (root * root > x) --root;
+  while ((root + 1) * (root + 1) <= x) ++root;
+  return static_cast<std::uint32_t>(root);
+}
+
+}  // namespace
+
+Normaliser::Normaliser(const sc_core::sc_module_name& name, const MachineParams& params, RowActivator& activator)
+    : Unit(name),
+      params_(params),
+      activator_(activator),
+      stats_(static_cast<std::size_t>(params.sfu.stats_ids)),
+      free_(stats_.size(), 1),
+      ledger_("normaliser", {{"idle", StateKind::kIdle, "holds no row"},
+                             {"busy", StateKind::kBusy, "sums, takes maxima or passes rows on"},
+                             {"divider", StateKind::kStall, "a row waits for a mean or variance"},
+                             {"square_root", StateKind::kStall, "a row waits for the standard deviation"},
+                             {"reciprocal", StateKind::kStall, "a row waits for the reciprocal of its deviation or sum"},
+                             {"output_wait", StateKind::kStall, "a row waits for the scaling unit"}}) {
+  for (Stats& stats : stats_) {
+    stats.running_max = std::numeric_limits<std::int32_t>::min();
+    stats.result.max = std::numeric_limits<std::int32_t>::min();
+  }
+}
+
+// The lanes must be empty before the division, and a maximum complete before the next row (Normalizer.scala waiting_for_lanes_to_drain).
+bool Normaliser::Stats::drains() const {
+  switch (row.norm) {
+    case isa::NormCommand::kMean: return state == State::kGetSum || state == State::kGetMean;
+    case isa::NormCommand::kInvStddev: return state == State::kGetSum || state == State::kGetVariance;
+    case isa::NormCommand::kMax: return state == State::kGetMax;
+    case isa::NormCommand::kInvSumExp: return state == State::kGetSum;
+    case isa::NormCommand::kReset:
+    case isa::NormCommand::kSum:
+    case isa::NormCommand::kVariance:
+    case isa::NormCommand::kSumExp: return false;
+  }
+  SYSTOLE_CHECK(false);
+  return false;
+}
+
+int Normaliser::lowest(State state) const { return lowest(state, state); }
+
+int Normaliser::lowest(State a, State b) const {
+  for (std::size_t id = 0; id < stats_.size(); ++id) {
+    if (stats_[id].state == a || stats_[id].state == b) return static_cast<int>(id);
+  }
+  return -1;
+}
+
+const StoreRow* Normaliser::output(Cycle) {
+  const int id = lowest(State::kOutput);
+  return id < 0 ? nullptr : &stats_[static_cast<std::size_t>(id)].row;
+}
+
+StoreRow Normaliser::take_output(Cycle now) {
+  output_taken_ = lowest(State::kOutput);
+  output_taken_in_ = now;
+  wake_at(now);
+  const Stats& stats = stats_[static_cast<std::size_t>(output_taken_)];
+  StoreRow row = stats.row;
+  activator_.activate(row, stats.result);
+  return row;
+}
+
+bool Normaliser::ready(Cycle now, int stats_id) {
+  const auto id = static_cast<std::size_t>(stats_id);
+  if (evaluated_ != now) return true;   // asleep: every id is idle
+  return free_[id] != 0 && drained_;
+}
+
+void Normaliser::accept(Cycle now, const StoreRow& row) {
+  // The exponentials of the row that entered the lanes in this cycle are taken with the constants on the input port.
+  if (!sum_lanes_.empty() && sum_lanes_.back().entered == now && !sum_lanes_.back().summed) sum(sum_lanes_.back(), row.constants);
+  Stats& stats = stats_[row.constants.stats_id];
+  stats.row = row;
+  activator_.pre_shift(stats.row);
+  stats.count = static_cast<std::uint16_t>(stats.count + row.len);
+  stats.elements_left = row.len;
+  switch (row.norm) {
+    case isa::NormCommand::kReset: stats.state = State::kOutput; break;
+    case isa::NormCommand::kMax: stats.state = State::kGetMax; break;
+    case isa::NormCommand::kSum:
+    case isa::NormCommand::kMean:
+    case isa::NormCommand::kVariance:
+    case isa::NormCommand::kInvStddev:
+    case isa::NormCommand::kSumExp:
+    case isa::NormCommand::kInvSumExp: stats.state = State::kGetSum; break;
+  }
+  consumer_->wake_at(now + 1);
+  wake_at(now + 1);
+}
+
+bool Normaliser::lanes_busy(const std::deque<LaneEntry>& lanes, Cycle now) const {
+  return !lanes.empty() && now - lanes.back().entered <= static_cast<Cycle>(params_.sfu.lane_latency);
+}
+
+void Normaliser::sum(LaneEntry& entry, const StoreConstants& constants) {
+  entry.summed = true;
+  if (!activator_.has_values()) return;
+  const Stats& stats = stats_[static_cast<std::size_t>(entry.id)];
+  entry.value = lane_sum(activator_.words(stats.row), stats.row.len, stats.row.norm, stats.result, constants,
+                         params_.sfu.iexp_as_igelu != 0, activator_.overflows());
+}
+
+void Normaliser::lanes_out(Cycle now) {
+  const auto latency = static_cast<Cycle>(params_.sfu.lane_latency);
+  if (!sum_lanes_.empty() && sum_lanes_.front().entered + latency == now) {
+    Stats& stats = stats_[static_cast<std::size_t>(sum_lanes_.front().id)];
+    const std::int64_t exact = stats.sum + sum_lanes_.front().value;
+    const bool wide = stats.row.constants.wide_variance;
+    if (!wide && exact != wrap32(exact)) {
+      const bool exponentials = stats.row.norm == isa::NormCommand::kSumExp || stats.row.norm == isa::NormCommand::kInvSumExp;
+      ++(exponentials ? activator_.overflows().exp_sum : activator_.overflows().variance);
+    }
+    stats.sum = wide ? exact : wrap32(exact);
+    sum_lanes_.pop_front();
+  }
+  if (!max_lanes_.empty() && max_lanes_.front().entered + latency == now) {
+    Stats& stats = stats_[static_cast<std::size_t>(max_lanes_.front().id)];
+    stats.running_max = std::max(stats.running_max, static_cast<std::int32_t>(max_lanes_.front().value));
+    stats.result.max = stats.running_max;
+    max_lanes_.pop_front();
+  }
+}
+
+// At most one row enters each reduction tree: the lowest id that asks; the sums wait while maxima are under way.
+void Normaliser::lanes_in(Cycle now) {
+  max_lane_id_ = -1;
+  sum_lane_id_ = -1;
+  const int max_id = lowest(State::kGetMax);
+  if (max_id >= 0 && stats_[static_cast<std::size_t>(max_id)].elements_left > 0) {
+    Stats& stats = stats_[static_cast<std::size_t>(max_id)];
+    LaneEntry entry{now, max_id, 0, true};
+    if (activator_.has_values()) entry.value = lane_max(activator_.words(stats.row), stats.row.len);
+    max_lanes_.push_back(entry);
+    max_lane_id_ = max_id;
+  }
+  const bool max_busy = max_lane_id_ >= 0 || lanes_busy(max_lanes_, now);
+  const int sum_id = lowest(State::kGetSum);
+  if (sum_id >= 0 && stats_[static_cast<std::size_t>(sum_id)].elements_left > 0 && !max_busy) {
+    sum_lanes_.push_back({now, sum_id, 0, false});
+    sum_lane_id_ = sum_id;
+  }
+}
+
+void Normaliser::evaluate(Cycle now) {
+  // A row that entered the lanes in the cycle before without a row on the input port used its own constants.
+  if (!sum_lanes_.empty() && !sum_lanes_.back().summed) {
+    sum(sum_lanes_.back(), stats_[static_cast<std::size_t>(sum_lanes_.back().id)].row.constants);
+  }
+  evaluated_ = now;
+  drained_ = true;
+  for (const Stats& stats : stats_) drained_ = drained_ && !stats.drains();
+  lanes_in(now);
+  for (std::size_t id = 0; id < stats_.size(); ++id) {
+    stats_[id].next = stats_[id].state;
+    stats_[id].done = false;
+    step(static_cast<int>(id), now);
+  }
+  lanes_out(now);
+  bool active = false;
+  for (std::size_t id = 0; id < stats_.size(); ++id) {
+    Stats& stats = stats_[id];
+    const bool left_division = (stats.state == State::kGetMean || stats.state == State::kGetVariance) && stats.next != stats.state;
+    if (stats.state == State::kOutput || left_division) {
+      stats.sum = 0;
+      stats.count = 0;
+      stats.running_max = std::numeric_limits<std::int32_t>::min();
+    }
+    free_[id] = stats.state == State::kIdle || stats.done ? 1 : 0;
+    active = active || stats.next != State::kIdle;
+  }
+  account(now);
+  if (max_lane_id_ >= 0) stats_[static_cast<std::size_t>(max_lane_id_)].elements_left = 0;
+  if (sum_lane_id_ >= 0) stats_[static_cast<std::size_t>(sum_lane_id_)].elements_left = 0;
+  bool was_active = false;
+  for (Stats& stats : stats_) {
+    was_active = was_active || stats.state != State::kIdle;
+    stats.state = stats.next;
+  }
+  if (active || was_active || !sum_lanes_.empty() || !max_lanes_.empty()) wake_at(now + 1);
+  if (was_active) producer_->wake_at(now);
+  if (lowest(State::kOutput) >= 0) consumer_->wake_at(now + 1);
+}
+
+void Normaliser::step(int id, Cycle now) {
+  Stats& stats = stats_[static_cast<std::size_t>(id)];
+  switch (stats.state) {
+    case State::kIdle: return;
+    case State::kOutput:
+      if (output_taken_in_ == now && output_taken_ == id) {
+        stats.next = State::kIdle;
+        stats.done = true;
+      }
+      return;
+    case State::kGetMax:
+      if (stats.elements_left == 0 || max_lane_id_ == id) {
+        stats.next = State::kIdle;
+        stats.done = true;
+      }
+      return;
+    case State::kGetSum:
+      if (stats.elements_left != 0 && sum_lane_id_ != id) return;
+      if (stats.row.norm == isa::NormCommand::kMean) {
+        stats.next = State::kGetMean;
+      } else if (stats.row.norm == isa::NormCommand::kInvStddev) {
+        stats.next = State::kGetVariance;
+      } else if (stats.row.norm == isa::NormCommand::kInvSumExp) {
+        stats.next = State::kGetInvSumExp;
+      } else {
+        stats.next = State::kIdle;
+        stats.done = true;
+      }
+      return;
+    case State::kGetMean:
+    case State::kWaitMean:
+    case State::kGetVariance:
+    case State::kWaitVariance: step_division(id, now); return;
+    case State::kGetStddev:
+    case State::kWaitStddev:
+    case State::kGetInvStddev:
+    case State::kWaitInvStddev:
+    case State::kGetScaledInvStddev:
+    case State::kWaitScaledInvStddev: step_root(id, now); return;
+    case State::kGetInvSumExp:
+    case State::kWaitInvSumExp:
+    case State::kGetScaledInvSumExp:
+    case State::kWaitScaledInvSumExp: step_exp(id, now); return;
+  }
+}
+
+std::int64_t Normaliser::quotient(const Stats& stats) const {
+  if (stats.count == 0) {
+    throw ModelError(name(), "", fmt::format("command {}: statistics over a multiple of 65536 elements (the counter has 16 bits)", stats.row.sequence));
+  }
+  return stats.sum / stats.count;   // towards zero
+}
+
+// Mean and variance: one integer divider, for the lowest id, when the lanes are empty.
+void Normaliser::step_division(int id, Cycle now) {
+  Stats& stats = stats_[static_cast<std::size_t>(id)];
+  if (stats.state == State::kGetMean || stats.state == State::kGetVariance) {
+    if (lowest(State::kGetMean, State::kGetVariance) != id || !divider_.free_with_result(now)) return;
+    if (sum_lane_id_ >= 0 || lanes_busy(sum_lanes_, now)) return;
+    const bool special = activator_.has_values() && stats.sum == 0;
+    divider_.start(now, special ? kSpecialOperand : params_.sfu.divider_latency);
+    if (activator_.has_values()) stats.quotient = quotient(stats);
+    stats.next = stats.state == State::kGetMean ? State::kWaitMean : State::kWaitVariance;
+    return;
+  }
+  if (!divider_.result_in(now)) return;
+  if (stats.state == State::kWaitMean) {
+    stats.result.mean = static_cast<std::int32_t>(stats.quotient);
+    stats.next = State::kIdle;
+    stats.done = true;
+  } else {
+    stats.next = State::kGetStddev;
+  }
+}
+
+// Square root, reciprocal and the multiplication with the accumulator scale.
+void Normaliser::step_root(int id, Cycle now) {
+  Stats& stats = stats_[static_cast<std::size_t>(id)];
+  switch (stats.state) {
+    case State::kGetStddev:
+      if (lowest(State::kGetStddev) != id || !sqrt_.free_behind_result(now)) return;
+      sqrt_.start(now, params_.sfu.sqrt_latency);
+      stats.next = State::kWaitStddev;
+      return;
+    case State::kWaitStddev:
+      if (!sqrt_.result_in(now)) return;
+      if (stats.row.constants.wide_variance) {
+        stats.root = stats.quotient == 0 ? 1.0f : std::sqrt(static_cast<float>(stats.quotient));
+      } else {
+        // The 16-bit root is read as a signed number; roots above 32767 come from wrapped sums only.
+        const auto root = static_cast<std::int16_t>(integer_root(static_cast<std::uint32_t>(stats.quotient)));
+        stats.root = root == 0 ? 1.0f : static_cast<float>(root);
+      }
+      stats.next = State::kGetInvStddev;
+      return;
+    case State::kGetInvStddev:
+      if (lowest(State::kGetInvStddev) != id || !reciprocal_.free_with_result(now)) return;
+      reciprocal_.start(now, params_.sfu.reciprocal_latency);
+      stats.next = State::kWaitInvStddev;
+      return;
+    case State::kWaitInvStddev:
+      if (!reciprocal_.result_in(now)) return;
+      stats.result.inv_stddev = 1.0f / stats.root;
+      stats.next = State::kGetScaledInvStddev;
+      return;
+    case State::kGetScaledInvStddev:
+      if (lowest(State::kGetScaledInvStddev) != id) return;
+      stddev_multiplier_.push_back({now + static_cast<Cycle>(params_.sfu.multiplier_latency),
+                                    stats.result.inv_stddev * float_of_bits(stats.row.constants.scale)});
+      stats.next = State::kWaitScaledInvStddev;
+      return;
+    case State::kWaitScaledInvStddev:
+      if (stddev_multiplier_.empty() || stddev_multiplier_.front().out > now) return;
+      stats.result.inv_stddev = stddev_multiplier_.front().value;
+      stddev_multiplier_.pop_front();
+      stats.next = State::kIdle;
+      stats.done = true;
+      return;
+    default: SYSTOLE_CHECK(false);
+  }
+}
+
+// Reciprocal of the sum of exponentials and the multiplication with the accumulator scale.
+void Normaliser::step_exp(int id, Cycle now) {
+  Stats& stats = stats_[static_cast<std::size_t>(id)];
+  switch (stats.state) {
+    case State::kGetInvSumExp: {
+      if (lowest(State::kGetInvSumExp) != id || !exp_divider_.free_with_result(now)) return;
+      if (sum_lane_id_ >= 0 || lanes_busy(sum_lanes_, now)) return;
+      const bool special = activator_.has_values() && stats.sum == 0;
+      exp_divider_.start(now, special ? kSpecialOperand : params_.sfu.reciprocal_latency);
+      stats.root = kSoftmaxOne / static_cast<float>(static_cast<std::int32_t>(stats.sum));
+      stats.next = State::kWaitInvSumExp;
+      return;
+    }
+    case State::kWaitInvSumExp:
+      if (!exp_divider_.result_in(now)) return;
+      stats.result.inv_sum_exp = stats.root;
+      activator_.set_row_scale(stats.row.constants.rowscale_base + stats.row.row_index, stats.root);
+      stats.next = State::kGetScaledInvSumExp;
+      return;
+    case State::kGetScaledInvSumExp:
+      if (lowest(State::kGetScaledInvSumExp) != id) return;
+      exp_multiplier_.push_back({now + static_cast<Cycle>(params_.sfu.multiplier_latency),
+                                 stats.result.inv_sum_exp * float_of_bits(stats.row.constants.scale)});
+      stats.next = State::kWaitScaledInvSumExp;
+      return;
+    case State::kWaitScaledInvSumExp:
+      if (exp_multiplier_.empty() || exp_multiplier_.front().out > now) return;
+      stats.result.inv_sum_exp = exp_multiplier_.front().value;
+      exp_multiplier_.pop_front();
+      stats.next = State::kIdle;
+      stats.done = true;
+      return;
+    default: SYSTOLE_CHECK(false);
+  }
+}
+
+void Normaliser::account(Cycle now) {
+  Account account = Account::kIdle;
+  for (const Stats& stats : stats_) {
+    Account own = Account::kIdle;
+    switch (stats.state) {
+      case State::kIdle: own = Account::kIdle; break;
+      case State::kOutput: own = stats.done ? Account::kBusy : Account::kOutputWait; break;
+      case State::kGetSum:
+      case State::kGetMax: own = Account::kBusy; break;
+      case State::kGetMean:
+      case State::kWaitMean:
+      case State::kGetVariance:
+      case State::kWaitVariance: own = Account::kDivider; break;
+      case State::kGetStddev:
+      case State::kWaitStddev: own = Account::kSquareRoot; break;
+      case State::kGetInvStddev:
+      case State::kWaitInvStddev:
+      case State::kGetScaledInvStddev:
+      case State::kWaitScaledInvStddev:
+      case State::kGetInvSumExp:
+      case State::kWaitInvSumExp:
+      case State::kGetScaledInvSumExp:
+      case State::kWaitScaledInvSumExp: own = Account::kReciprocal; break;
+    }
+    // Progress of one id hides the wait of another.
+    if (own == Account::kBusy || (account == Account::kIdle && own != Account::kIdle)) account = own;
+  }
+  ledger_.enter(now, account);
+}
+
+std::string Normaliser::state_text() const {
+  std::string text;
+  for (std::size_t id = 0; id < stats_.size(); ++id) {
+    if (stats_[id].state != State::kIdle) text += fmt::format("statistics id {} in state {}; ", id, static_cast<int>(stats_[id].state));
+  }
+  return text;
+}
+
+}  // namespace systole::hw
