@@ -36,7 +36,7 @@ class Channel {
 
   // ---- writer
   [[nodiscard]] bool can_push(Cycle now) const {
-    return size_ + (full_ == Full::kRegistered && last_pop_ == now ? 1u : 0u) < capacity_;
+    return size_ + (full_ == Full::kRegistered && last_pop_ == now ? last_popped_ : 0u) < capacity_;
   }
   void push(Cycle now, T item) {
     SYSTOLE_CHECK(can_push(now) && last_push_ != now);
@@ -54,16 +54,28 @@ class Channel {
   [[nodiscard]] T* front(Cycle now) {
     return size_ != 0 && entries_[head_].visible <= now && last_pop_ != now ? &entries_[head_].item : nullptr;
   }
+  // Queues with several visible heads (MultiHeadedQueue.scala): the item `index` places behind the head, or null; before any pop of this cycle.
+  [[nodiscard]] const T* peek(Cycle now, unsigned index) const {
+    if (index >= size_ || last_pop_ == now) return nullptr;
+    const Entry& entry = entries_[(head_ + index) & mask_];
+    return entry.visible <= now ? &entry.item : nullptr;
+  }
   T pop(Cycle now) {
     SYSTOLE_CHECK(front(now) != nullptr);
     T item = std::move(entries_[head_].item);
+    drop(now, 1);
+    return item;
+  }
+  // Takes `count` visible items away at once.
+  void drop(Cycle now, unsigned count) {
+    SYSTOLE_CHECK(count >= 1 && peek(now, count - 1) != nullptr);
     const bool was_full = size_ == capacity_;
     last_pop_ = now;
-    head_ = (head_ + 1) & mask_;
-    --size_;
+    last_popped_ = count;
+    head_ = (head_ + count) & mask_;
+    size_ -= count;
     if (was_full && writer_ != nullptr) writer_->wake_at(full_ == Full::kPipe ? now : now + 1);
     if (size_ != 0 && reader_ != nullptr) reader_->wake_at(std::max(now + 1, entries_[head_].visible));
-    return item;
   }
 
   // ---- both
@@ -87,6 +99,7 @@ class Channel {
   unsigned size_ = 0;
   Cycle last_push_ = kNever;
   Cycle last_pop_ = kNever;
+  unsigned last_popped_ = 0;   // items taken in `last_pop_`
   std::vector<Entry> entries_;
   Unit* reader_ = nullptr;
   Unit* writer_ = nullptr;

@@ -1,0 +1,100 @@
+#include "hw/array/systolic_array.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "hw/params/derived.h"
+
+namespace systole::hw {
+
+SystolicArray::SystolicArray(const sc_core::sc_module_name& name, const MachineParams& params, ArrayLinks& links, Wire<ArrayWrite>& write_back,
+                             PriorityMerge<Completion, kCompletionSources>& completions, GemmArray* values)
+    : Unit(name),
+      dim_(params.array.dim),
+      row_bits_(row_bits(params)),
+      scratchpad_mask_(static_cast<std::uint32_t>(scratchpad_rows(params)) - 1),
+      accumulator_mask_(static_cast<std::uint32_t>(accumulator_rows(params)) - 1),
+      // A 16-bit stride times the row counter (ExecuteController.scala w_address).
+      offset_mask_(static_cast<std::uint32_t>((std::uint64_t{1} << (16 + log2_ceil(params.array.dim))) - 1)),
+      links_(links),
+      write_back_(write_back),
+      completions_(completions),
+      values_(values) {
+  links_.rows.bind_reader(*this);
+}
+
+void SystolicArray::evaluate(Cycle now) {
+  const MeshRow* front = links_.rows.front(now);
+  if (front == nullptr) return;
+  const MeshRow row = *front;
+  links_.rows.drop(now, 1);
+
+  const ArrayTag* tag = links_.tags.match(row.id);
+  if (tag != nullptr && tag->valid) {
+    const unsigned total_rows = links_.tags.total_rows(row.id, static_cast<unsigned>(dim_));
+    write_row(now, *tag, total_rows, row);
+    row_ = row_ + 1 >= total_rows ? 0 : row_ + 1;
+    if (row.last) {
+      completions_.offer(kCompletionExecute, now, Completion{tag->rob, tag->origin});
+      links_.tags.mark_completion(now);
+    }
+  }
+  ++step_;
+  if (row.last) {
+    step_ = 0;
+    links_.tags.retire(now, row.id);
+  }
+}
+
+void SystolicArray::write_row(Cycle now, const ArrayTag& tag, unsigned total_rows, const MeshRow& row) {
+  const std::uint32_t stride = row_ * links_.config.c_stride;
+  bool written;
+  std::uint32_t offset;
+  if (links_.config.weight_stationary) {
+    written = row_ < tag.rows;
+    offset = stride;
+  } else {
+    // Bottom row first; only the row counter is multiplied by the stride.
+    written = total_rows - 1 - row_ < tag.rows;
+    offset = (total_rows - 1 - stride) & offset_mask_;
+  }
+  if (!written) return;
+  const isa::LocalAddress address = tag.destination.plus(offset, row_bits_);
+  ArrayWrite write;
+  write.to_accumulator = address.is_accumulator();
+  write.accumulate = address.accumulate();
+  write.row = address.row(row_bits_) & (write.to_accumulator ? accumulator_mask_ : scratchpad_mask_);
+  write.sequence = tag.sequence;
+  write_back_.drive(now, write);
+  ++rows_written_;
+  if (values_ != nullptr) write_value(write, std::min<unsigned>(tag.cols, static_cast<unsigned>(dim_)), row);
+}
+
+void SystolicArray::write_value(const ArrayWrite& write, unsigned cols, const MeshRow& row) {
+  const std::int32_t* from = values_->output(row.request, step_);
+  if (write.to_accumulator) {
+    std::int32_t* to = values_->plane().accumulator_row(write.row);
+    if (!write.accumulate) {
+      std::copy(from, from + cols, to);
+      return;
+    }
+    for (unsigned j = 0; j < cols; ++j) to[j] = static_cast<std::int32_t>(static_cast<std::uint32_t>(to[j]) + static_cast<std::uint32_t>(from[j]));
+    return;
+  }
+  std::int8_t* to = values_->plane().scratchpad_row(write.row);
+  const std::int32_t low = links_.config.relu ? 0 : -128;
+  for (unsigned j = 0; j < cols; ++j) to[j] = static_cast<std::int8_t>(std::clamp(from[j], low, 127));
+}
+
+std::string SystolicArray::state_text() const {
+  if (links_.rows.empty() && links_.tags.size() == 0) return {};
+  std::string text = fmt::format("{} rows inside, results to come:", links_.rows.size());
+  for (unsigned i = 0; i < links_.tags.size(); ++i) {
+    const ArrayTag& tag = links_.tags.at(i);
+    text += tag.valid ? fmt::format(" 0x{:08x} of command {}", tag.destination.bits(), tag.sequence) : std::string(" none");
+  }
+  return text;
+}
+
+}  // namespace systole::hw

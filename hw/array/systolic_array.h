@@ -1,0 +1,45 @@
+#pragma once
+// The output side of the array: rows leave a fixed number of cycles after they entered; the tag queue says where they go. One result row and
+// one completion per cycle, never refused (MeshWithDelays.scala, ExecuteController.scala write-back).
+#include <string>
+
+#include "hw/datapath/gemm_array.h"
+#include "hw/params/machine.h"
+#include "hw/ports/array_links.h"
+#include "hw/ports/local_access.h"
+#include "sim/kernel/priority_merge.h"
+#include "sim/kernel/unit.h"
+#include "sim/kernel/wire.h"
+
+namespace systole::hw {
+
+class SystolicArray : public Unit {
+ public:
+  // `write_back` is driven in the cycle of a row that is written; the value is written at once. Without `values` the same cycles result.
+  SystolicArray(const sc_core::sc_module_name& name, const MachineParams& params, ArrayLinks& links, Wire<ArrayWrite>& write_back,
+                PriorityMerge<Completion, kCompletionSources>& completions, GemmArray* values);
+
+  void evaluate(Cycle now) override;
+  [[nodiscard]] std::string state_text() const override;
+
+  [[nodiscard]] std::uint64_t rows_written() const { return rows_written_; }
+
+ private:
+  void write_row(Cycle now, const ArrayTag& tag, unsigned total_rows, const MeshRow& row);
+  void write_value(const ArrayWrite& write, unsigned cols, const MeshRow& row);
+
+  int dim_;
+  int row_bits_;
+  std::uint32_t scratchpad_mask_;     // rows - 1
+  std::uint32_t accumulator_mask_;
+  std::uint32_t offset_mask_;         // width of the row offset of an output-stationary result
+  ArrayLinks& links_;
+  Wire<ArrayWrite>& write_back_;
+  PriorityMerge<Completion, kCompletionSources>& completions_;
+  GemmArray* values_;
+  unsigned row_ = 0;                  // output_counter
+  int step_ = 0;                      // row of its request, for values
+  std::uint64_t rows_written_ = 0;
+};
+
+}  // namespace systole::hw
