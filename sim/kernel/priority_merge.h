@@ -34,6 +34,7 @@ class PriorityMerge {
     Cycle cycle = kNever;
   };
   [[nodiscard]] unsigned winner(Cycle cycle) const {
+    if (cycle == kNever) return kSources;   // the cycle before cycle 0
     for (unsigned source = 0; source < kSources; ++source) {
       if (offers_[source][cycle % 2].cycle == cycle) return source;
     }

@@ -1,0 +1,148 @@
+#include "hw/host/issuing_host.h"
+
+#include <fmt/format.h>
+
+#include "sim/base/errors.h"
+
+namespace systole::hw {
+namespace {
+
+bool has_two_forms(isa::Op op) {
+  return op == isa::Op::kLoopConv1 || op == isa::Op::kLoopConv1Rect || op == isa::Op::kLoopConv2 || op == isa::Op::kLoopConv2Rect ||
+         op == isa::Op::kLoopConv3 || op == isa::Op::kLoopConv3Rect;
+}
+
+}  // namespace
+
+IssuingHost::IssuingHost(const sc_core::sc_module_name& name, const HostParams& params, Channel<Command>& out, Callbacks callbacks)
+    : Unit(name),
+      params_(params),
+      out_(out),
+      callbacks_(std::move(callbacks)),
+      ledger_("host", {{"idle", StateKind::kIdle, "the program has not started, or has ended"},
+                       {"busy", StateKind::kBusy, "a command was accepted, or the program does other work (gap)"},
+                       {"queue_full", StateKind::kStall, "the accelerator does not accept the command offered"},
+                       {"fence", StateKind::kStall, "waits until the accelerator is not busy"}}) {
+  out_.bind_writer(*this);
+}
+
+void IssuingHost::start(const isa::Program& program) {
+  SYSTOLE_CHECK(program_ == nullptr);
+  program_ = &program;
+  next_item(params_.first_cycle);
+}
+
+void IssuingHost::next_item(Cycle start) {
+  item_start_ = start;
+  wake_at(start);
+}
+
+void IssuingHost::evaluate(Cycle now) {
+  if (item_start_ == kNever || now < item_start_) return;
+  while (item_ < program_->items.size()) {
+    if (!play(program_->items[item_], now)) return;
+    ++item_;
+  }
+  ledger_.enter(now, State::kIdle);
+  item_start_ = kNever;
+  log_.end = now;
+  if (callbacks_.done) callbacks_.done(now);
+}
+
+bool IssuingHost::play(const isa::Item& item, Cycle now) {
+  switch (item.kind) {
+    case isa::ItemKind::kCommand:
+      return play_command(item, now);
+    case isa::ItemKind::kGap:
+      return play_gap(item, now);
+    case isa::ItemKind::kFence:
+      return play_fence(now);
+    case isa::ItemKind::kRegion:
+      log_.regions.push_back({static_cast<std::uint32_t>(item.value), now});
+      if (callbacks_.region) callbacks_.region(log_.regions.back());
+      return true;
+    case isa::ItemKind::kHostOp:
+      throw ModelError(now, name(), fmt::format("item {}", item_), "host operations need a host model");
+  }
+  SYSTOLE_CHECK(false);
+  return false;
+}
+
+bool IssuingHost::play_command(const isa::Item& item, Cycle now) {
+  const Command command = decode(item.instruction, now);
+  if (!out_.can_push(now)) {
+    ledger_.enter(now, State::kQueueFull);   // the queue wakes us when there is room
+    return false;
+  }
+  ledger_.enter(now, State::kBusy);
+  out_.push(now, command);
+  log_.accepts.push_back(now);
+  ++item_;
+  next_item(now + 1);
+  return false;
+}
+
+bool IssuingHost::play_gap(const isa::Item& item, Cycle now) {
+  if (item.value == 0) return true;
+  ledger_.enter(now, State::kBusy);
+  ++item_;
+  next_item(now + item.value);
+  return false;
+}
+
+// The fence begins in item_start_. What cycle c was like is known in c + 1; with the accelerator idle in c the next item starts in c + 1.
+bool IssuingHost::play_fence(Cycle now) {
+  ledger_.enter(now, State::kFence);
+  if (now == item_start_) {
+    wake_at(now + 1);
+    return false;
+  }
+  if (BusyLine* busy = busy_line(now - 1)) {
+    busy->wake_when_low(*this, now);
+    return false;
+  }
+  log_.fences.push_back(now - 1);
+  item_start_ = now;
+  return true;
+}
+
+BusyLine* IssuingHost::busy_line(Cycle cycle) const {
+  for (BusyLine* line : lines_) {
+    if (line->at(cycle)) return line;
+  }
+  return nullptr;
+}
+
+Command IssuingHost::decode(const isa::Instruction& instruction, Cycle now) const {
+  std::optional<isa::Op> op = isa::decode(instruction, params_.revision);
+  if (op && has_two_forms(*op)) op = isa::decode(instruction, params_.loop_conv_revision);
+  if (!op || isa::info(*op).queue == isa::Queue::kHost) {
+    throw ModelError(now, name(), fmt::format("command {}: {}", log_.accepts.size(), isa::disassemble(instruction, params_.revision)),
+                     fmt::format("funct {} is not an instruction of revision {}", instruction.funct, params_.revision));
+  }
+  Command command;
+  command.instruction = instruction;
+  command.op = *op;
+  command.origin = Origin::kHost;
+  command.sequence = static_cast<std::uint32_t>(log_.accepts.size());
+  return command;
+}
+
+std::string IssuingHost::state_text() const {
+  if (item_start_ == kNever || program_ == nullptr) return {};
+  const isa::Item& item = program_->items[item_];
+  const std::string place = fmt::format("item {} of {} since cycle {}: ", item_ + 1, program_->items.size(), item_start_);
+  switch (item.kind) {
+    case isa::ItemKind::kCommand:
+      return place + "offers command " + std::to_string(log_.accepts.size()) + ", " + isa::disassemble(item.instruction, params_.revision);
+    case isa::ItemKind::kFence:
+      return place + "waits at a fence";
+    case isa::ItemKind::kGap:
+    case isa::ItemKind::kRegion:
+    case isa::ItemKind::kHostOp:
+      return place + "about to go on";
+  }
+  return {};
+}
+
+}  // namespace systole::hw

@@ -1,0 +1,78 @@
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "hw/ports/command.h"
+#include "isa/program.h"
+#include "sim/kernel/busy_line.h"
+#include "sim/kernel/channel.h"
+#include "sim/kernel/unit.h"
+#include "sim/stats/ledger.h"
+
+namespace systole::hw {
+
+struct HostParams {
+  int revision = 2023;             // decides which codes exist
+  int loop_conv_revision = 2023;   // form of the convolution's configuration words: 2023 square, 2025 rectangular
+  Cycle first_cycle = 16;          // start of the first item; the accelerator is idle by then
+};
+
+// The CPU's side of the RoCC port: plays a program's items in order. A command is offered until it is accepted; a gap of n cycles delays
+// the next item by n; a fence lasts until the accelerator is not busy, and the next item starts in the cycle after that.
+class IssuingHost final : public Unit {
+ public:
+  // The first cycle of a region: that of its first item.
+  struct Boundary {
+    std::uint32_t region = 0;      // index into Program::regions
+    Cycle begin = 0;
+  };
+  // All cycles are absolute.
+  struct Log {
+    std::vector<Cycle> accepts;    // one per command
+    std::vector<Cycle> fences;     // first cycle, from the fence's start on, in which nothing is busy
+    std::vector<Boundary> regions;
+    Cycle end = 0;                 // the cycle behind the last item
+  };
+  // Called in the cycle in which the item after the last one would start; and at each region's begin.
+  struct Callbacks {
+    std::function<void(Cycle end)> done;
+    std::function<void(const Boundary& boundary)> region;
+  };
+
+  IssuingHost(const sc_core::sc_module_name& name, const HostParams& params, Channel<Command>& out, Callbacks callbacks);
+
+  // A level that a fence waits for.
+  void watch(BusyLine& line) { lines_.push_back(&line); }
+  // Starts `program`, which must outlive the run. After the scheduler knows the unit, once.
+  void start(const isa::Program& program);
+
+  void evaluate(Cycle now) override;
+  [[nodiscard]] std::string state_text() const override;
+  [[nodiscard]] const Log& log() const { return log_; }
+  [[nodiscard]] const Ledger& ledger() const { return ledger_; }
+
+ private:
+  enum class State : unsigned { kIdle, kBusy, kQueueFull, kFence };
+
+  // True when the item is done and the next one starts in this cycle.
+  bool play(const isa::Item& item, Cycle now);
+  bool play_command(const isa::Item& item, Cycle now);
+  bool play_gap(const isa::Item& item, Cycle now);
+  bool play_fence(Cycle now);
+  [[nodiscard]] Command decode(const isa::Instruction& instruction, Cycle now) const;
+  [[nodiscard]] BusyLine* busy_line(Cycle cycle) const;
+  void next_item(Cycle start);
+
+  const HostParams params_;
+  Channel<Command>& out_;
+  Callbacks callbacks_;
+  std::vector<BusyLine*> lines_;
+  const isa::Program* program_ = nullptr;
+  std::size_t item_ = 0;
+  Cycle item_start_ = kNever;   // kNever: nothing (more) to play
+  Log log_;
+  Ledger ledger_;
+};
+
+}  // namespace systole::hw
