@@ -4,6 +4,8 @@ namespace systole::app {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
+      {"asm", "assemble a program's text into the binary container", run_asm},
+      {"disasm", "print a binary container as text", run_disasm},
       {"show", "explain what the tool knows: machine, presets, workloads, isa", run_show},
   };
   return table;

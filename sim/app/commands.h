@@ -15,6 +15,8 @@ struct Command {
 
 [[nodiscard]] const std::vector<Command>& commands();
 
+int run_asm(const Words& words);
+int run_disasm(const Words& words);
 int run_show(const Words& words);
 
 }  // namespace systole::app

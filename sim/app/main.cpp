@@ -78,6 +78,6 @@ int guarded(const Words& words) {
 }  // namespace systole::app
 
 // libsystemc has a main() of its own, which prints a banner and calls sc_main(). This main() takes its place; the other is never called.
-int sc_main(int, char**) { return systole::app::kExitInternalError; }
+extern "C" int sc_main(int, char**) { return systole::app::kExitInternalError; }
 
 int main(int count, char** arguments) { return systole::app::guarded({arguments + (count > 0 ? 1 : 0), arguments + count}); }
