@@ -48,7 +48,12 @@ int report(const char* kind, const char* text, int code) {
       line += *c;
       continue;
     }
-    fmt::print(stderr, "systole: {}: {}\n", kind, line);
+    // A line that starts with a place in a file stays as it is: editors and CI systems find the place.
+    if (line.find(": error: ") != std::string::npos) {
+      fmt::print(stderr, "{}\n", line);
+    } else {
+      fmt::print(stderr, "systole: {}: {}\n", kind, line);
+    }
     line.clear();
     if (*c == '\0') break;
   }

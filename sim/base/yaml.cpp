@@ -28,7 +28,7 @@ const char* name_of(Kind kind) {
 }
 
 [[noreturn]] void fail_at(const std::string& file, int line, int column, const std::string& what) {
-  throw ConfigError(file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + what);
+  throw ConfigError(file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": error: " + what);
 }
 
 std::string listed(const std::vector<std::string>& choices) {

@@ -1,6 +1,6 @@
 #pragma once
 // YAML documents whose nodes know where they stand in the file. Duplicate keys, tags, anchors and aliases are refused, so a document means
-// what it looks like. Every error is a ConfigError that starts with file:line:column.
+// what it looks like. Every error is a ConfigError that starts with "file:line:column: error: ".
 #include <cstdint>
 #include <string>
 #include <string_view>

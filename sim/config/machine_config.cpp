@@ -38,7 +38,7 @@ std::map<std::string, std::string> values(const hw::MachineParams& params) {
 void apply_revision(MachineConfig& machine, const Setting& setting, const std::string& origin, Errors& errors) {
   const std::string error = find(parameters(machine.params), "revision")->assign(setting.value);
   if (!error.empty()) {
-    errors.push_back(setting.where + ": " + error);
+    errors.push_back(setting.where + ": error: " + error);
     return;
   }
   const auto before = values(machine.params);
@@ -58,18 +58,18 @@ void apply(MachineConfig& machine, const std::vector<Setting>& settings, const s
   std::map<std::string, std::string> seen;
   for (const Setting& setting : settings) {
     if (const auto [first, inserted] = seen.emplace(setting.key, setting.where); !inserted) {
-      errors.push_back(fmt::format("{}: key '{}' is set twice (also {})", setting.where, setting.key, first->second));
+      errors.push_back(fmt::format("{}: error: key '{}' is set twice (also {})", setting.where, setting.key, first->second));
       continue;
     }
     if (setting.key == "revision") continue;
     const Parameter* parameter = find(list, setting.key);
     if (parameter == nullptr) {
-      errors.push_back(fmt::format("{}: unknown key '{}'; nearest: '{}'", setting.where, setting.key, nearest_key(setting.key)));
+      errors.push_back(fmt::format("{}: error: unknown key '{}'; nearest: '{}'", setting.where, setting.key, nearest_key(setting.key)));
       continue;
     }
     const std::string error = parameter->assign(setting.value);
     if (!error.empty()) {
-      errors.push_back(setting.where + ": " + error);
+      errors.push_back(setting.where + ": error: " + error);
     } else {
       machine.origins[setting.key] = origin.empty() ? setting.where : origin;
     }
@@ -88,7 +88,7 @@ void check_rules(const MachineConfig& machine, Errors& errors) {
         place = origin;
       }
     }
-    errors.push_back(place + ": " + rule);
+    errors.push_back(place + ": error: " + rule);
   }
 }
 
@@ -120,7 +120,7 @@ std::vector<std::string> groups() {
 void read_entry(const yaml::Node::Entry& entry, const std::string& prefix, std::vector<Setting>& settings, Errors& errors) {
   const std::string key = prefix + entry.first.text("key");
   if (!entry.second.is_scalar()) {
-    errors.push_back(fmt::format("{}: '{}' needs a single value", entry.second.where(), key));
+    errors.push_back(fmt::format("{}: error: '{}' needs a single value", entry.second.where(), key));
     return;
   }
   const std::vector<std::string> keys = parameter_keys();
@@ -141,12 +141,12 @@ MachineConfig read_file_machine(const std::string& path) {
       if (key == "preset") {
         preset = entry.second.text("preset");
         if (find_preset(preset) == nullptr) {
-          errors.push_back(fmt::format("{}: unknown preset '{}'; nearest: '{}'", entry.second.where(), preset, nearest(preset, preset_names())));
+          errors.push_back(fmt::format("{}: error: unknown preset '{}'; nearest: '{}'", entry.second.where(), preset, nearest(preset, preset_names())));
           preset = kReferencePreset;
         }
       } else if (entry.second.is_map()) {
         if (std::find(known_groups.begin(), known_groups.end(), key) == known_groups.end()) {
-          errors.push_back(fmt::format("{}: unknown group '{}'; nearest: '{}'", entry.first.where(), key, nearest(key, known_groups)));
+          errors.push_back(fmt::format("{}: error: unknown group '{}'; nearest: '{}'", entry.first.where(), key, nearest(key, known_groups)));
           continue;
         }
         for (const yaml::Node::Entry& inner : entry.second.entries(key)) read_entry(inner, key + ".", settings, errors);

@@ -23,7 +23,7 @@ MachineConfig trace_machine(const isa::Trace& trace) {
   if (trace.memory && trace.setting("memory.latency") == nullptr) settings.push_back(memory_latency(trace));
   const MachineConfig machine = change_machine(preset_machine(kReferencePreset), settings);
   if (trace.memory && trace.memory->beat_bytes != static_cast<std::uint64_t>(machine.params.dma.bus_bytes)) {
-    throw ConfigError(fmt::format("{}: mem beat_bytes={} differs from dma.bus_bytes = {} of its machine", trace.name, trace.memory->beat_bytes,
+    throw ConfigError(fmt::format("{}: error: mem beat_bytes={} differs from dma.bus_bytes = {} of its machine", trace.name, trace.memory->beat_bytes,
                                   machine.params.dma.bus_bytes));
   }
   return machine;

@@ -31,9 +31,9 @@ const Case kCases[] = {
     {"unknown_topic", {"show", "machines"}, 2, "unknown topic 'machines'; nearest: 'machine'"},
     {"unknown_instruction", {"show", "isa", "mvn"}, 2, "unknown instruction 'mvn'; nearest: 'mvin'"},
     {"unknown_preset", {"show", "machine", "--machine", "survay"}, 2, "nearest preset: 'survey'"},
-    {"unknown_key", {"show", "machine", "--set", "scratchpad.kb=3"}, 2, "--set: unknown key 'scratchpad.kb'; nearest: 'scratchpad.kib'"},
-    {"out_of_range", {"show", "machine", "--set", "array.dim=17"}, 2, "--set: array.dim = 17 is out of range; legal: 4..128, power of two"},
-    {"broken_rule", {"show", "machine", "--set", "array.tile=32"}, 2, "--set: array.tile = 32 is larger than array.dim = 16"},
+    {"unknown_key", {"show", "machine", "--set", "scratchpad.kb=3"}, 2, "--set: error: unknown key 'scratchpad.kb'; nearest: 'scratchpad.kib'"},
+    {"out_of_range", {"show", "machine", "--set", "array.dim=17"}, 2, "--set: error: array.dim = 17 is out of range; legal: 4..128, power of two"},
+    {"broken_rule", {"show", "machine", "--set", "array.tile=32"}, 2, "--set: error: array.tile = 32 is larger than array.dim = 16"},
     {"diff_needs_two", {"show", "machine", "--diff", "survey"}, 2, "--diff needs two machines"},
 };
 
@@ -44,7 +44,7 @@ TEST(MachineFile, errors_name_file_line_and_column) {
   const std::string file = directory.write("m.yaml", "preset: survey\ndma:\n  bus_bytes: 24\n  bus_bytes: 16\n");
   const Outcome outcome = run({"show", "machine", "--machine", file});
   EXPECT_EQ(outcome.code, 2);
-  EXPECT_NE(outcome.error.find(file + ":4:3: key 'bus_bytes' appears twice"), std::string::npos) << outcome.error;
+  EXPECT_NE(outcome.error.find(file + ":4:3: error: key 'bus_bytes' appears twice"), std::string::npos) << outcome.error;
 }
 
 TEST(MachineFile, a_directory_or_binary_file_is_refused) {

@@ -43,8 +43,8 @@ TEST(Yaml, empty_text_is_a_null_node) {
 }
 
 TEST(Yaml, refuses_what_can_be_misread) {
-  EXPECT_EQ(parse_error("a: 1\nb: 2\na: 3\n"), "m.yaml:3:1: key 'a' appears twice (first in line 1)");
-  EXPECT_NE(parse_error("a: &x 1\n").find("m.yaml:1:4: anchors"), std::string::npos);
+  EXPECT_EQ(parse_error("a: 1\nb: 2\na: 3\n"), "m.yaml:3:1: error: key 'a' appears twice (first in line 1)");
+  EXPECT_NE(parse_error("a: &x 1\n").find("m.yaml:1:4: error: anchors"), std::string::npos);
   EXPECT_NE(parse_error("a: !!int 1\n").find("tags"), std::string::npos);
   EXPECT_NE(parse_error("---\na: 1\n---\nb: 2\n").find("second document"), std::string::npos);
   EXPECT_NE(parse_error("? [a, b]\n: 1\n").find("a key must be a single word"), std::string::npos);
@@ -57,16 +57,16 @@ TEST(Yaml, refuses_what_can_be_misread) {
 
 TEST(Yaml, wrong_types_name_value_and_place) {
   const yaml::Node root = yaml::parse("a: x\nb: [1]\nc: {d: 1}\ne: '5'\nf: 300\ng: 1e999\n", "m.yaml");
-  EXPECT_EQ(error_of([&] { (void)root.at("a").integer("size", 0, 9); }), "m.yaml:1:4: size must be a whole number, not 'x'");
-  EXPECT_EQ(error_of([&] { (void)root.at("b").text("size"); }), "m.yaml:2:4: size must be a single value, not a list");
-  EXPECT_EQ(error_of([&] { (void)root.at("c").items("size"); }), "m.yaml:3:4: size must be a list, not a map");
-  EXPECT_EQ(error_of([&] { (void)root.at("e").integer("size", 0, 9); }), "m.yaml:4:4: size must be a whole number, not '5'");
-  EXPECT_EQ(error_of([&] { (void)root.at("f").integer("size", 0, 255); }), "m.yaml:5:4: size = 300 is outside of 0..255");
-  EXPECT_EQ(error_of([&] { (void)root.at("g").number("size"); }), "m.yaml:6:4: size must be a number, not '1e999'");
-  EXPECT_EQ(error_of([&] { (void)root.at("h"); }), "m.yaml:1:1: key 'h' is missing");
-  EXPECT_EQ(error_of([&] { (void)root.at("a").choice("mode", {"fast", "native"}); }).substr(0, 52),
-            "m.yaml:1:4: mode = 'x' is not one of fast, native; n");
-  EXPECT_EQ(error_of([&] { root.at("c").expect_keys("c", {"dim", "kib"}); }), "m.yaml:3:5: unknown key 'd' of c; nearest: 'dim'");
+  EXPECT_EQ(error_of([&] { (void)root.at("a").integer("size", 0, 9); }), "m.yaml:1:4: error: size must be a whole number, not 'x'");
+  EXPECT_EQ(error_of([&] { (void)root.at("b").text("size"); }), "m.yaml:2:4: error: size must be a single value, not a list");
+  EXPECT_EQ(error_of([&] { (void)root.at("c").items("size"); }), "m.yaml:3:4: error: size must be a list, not a map");
+  EXPECT_EQ(error_of([&] { (void)root.at("e").integer("size", 0, 9); }), "m.yaml:4:4: error: size must be a whole number, not '5'");
+  EXPECT_EQ(error_of([&] { (void)root.at("f").integer("size", 0, 255); }), "m.yaml:5:4: error: size = 300 is outside of 0..255");
+  EXPECT_EQ(error_of([&] { (void)root.at("g").number("size"); }), "m.yaml:6:4: error: size must be a number, not '1e999'");
+  EXPECT_EQ(error_of([&] { (void)root.at("h"); }), "m.yaml:1:1: error: key 'h' is missing");
+  EXPECT_EQ(error_of([&] { (void)root.at("a").choice("mode", {"fast", "native"}); }).substr(0, 59),
+            "m.yaml:1:4: error: mode = 'x' is not one of fast, native; n");
+  EXPECT_EQ(error_of([&] { root.at("c").expect_keys("c", {"dim", "kib"}); }), "m.yaml:3:5: error: unknown key 'd' of c; nearest: 'dim'");
 }
 
 }  // namespace

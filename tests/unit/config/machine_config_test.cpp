@@ -118,27 +118,27 @@ TEST(MachineConfig, all_errors_are_reported_together_with_their_places) {
   const TemporaryFile file("preset: survay\ndma:\n  max_inflight: 32\n  bus_bytes: 24\nscratchpads:\n  kib: 3\narray.dim: [4]\n");
   const std::string p = file.path();
   EXPECT_EQ(error_of([&] { (void)load_machine(p); }),
-            p + ":1:9: unknown preset 'survay'; nearest: 'survey'\n" +                                   //
-                p + ":5:1: unknown group 'scratchpads'; nearest: 'scratchpad'\n" +                        //
-                p + ":7:12: 'array.dim' needs a single value\n" +                                         //
-                p + ":3:3: unknown key 'dma.max_inflight'; nearest: 'dma.max_in_flight'\n" +              //
-                p + ":4:14: dma.bus_bytes = 24 is out of range; legal: 8..64, power of two (bytes of one beat of the memory port)");
+            p + ":1:9: error: unknown preset 'survay'; nearest: 'survey'\n" +                                   //
+                p + ":5:1: error: unknown group 'scratchpads'; nearest: 'scratchpad'\n" +                        //
+                p + ":7:12: error: 'array.dim' needs a single value\n" +                                         //
+                p + ":3:3: error: unknown key 'dma.max_inflight'; nearest: 'dma.max_in_flight'\n" +              //
+                p + ":4:14: error: dma.bus_bytes = 24 is out of range; legal: 8..64, power of two (bytes of one beat of the memory port)");
 }
 
 TEST(MachineConfig, a_broken_rule_names_the_line_that_broke_it) {
   const TemporaryFile file("preset: survey\nscratchpad:\n  kib: 100\n");
-  EXPECT_EQ(error_of([&] { (void)load_machine(file.path()); }).find(file.path() + ":3:8: scratchpad.kib = 100: a bank must have a power of two"), 0u);
-  EXPECT_EQ(error_of([&] { (void)load_machine("survey", {"accumulator.ports=1"}); }).find("--set: accumulator.ports = 1 needs"), 0u);
+  EXPECT_EQ(error_of([&] { (void)load_machine(file.path()); }).find(file.path() + ":3:8: error: scratchpad.kib = 100: a bank must have a power of two"), 0u);
+  EXPECT_EQ(error_of([&] { (void)load_machine("survey", {"accumulator.ports=1"}); }).find("--set: error: accumulator.ports = 1 needs"), 0u);
 }
 
 TEST(MachineConfig, unknown_names_and_bad_settings_name_the_nearest) {
   EXPECT_EQ(error_of([] { (void)load_machine("gemini-2023"); }), "machine 'gemini-2023' is neither a preset nor a file; nearest preset: 'gemmini-2023'");
   EXPECT_EQ(error_of([] { (void)load_machine("survey", {"max_in_flight=3"}); }),
-            "--set: unknown key 'max_in_flight'; nearest: 'dma.max_in_flight'");
+            "--set: error: unknown key 'max_in_flight'; nearest: 'dma.max_in_flight'");
   EXPECT_EQ(error_of([] { (void)load_machine("survey", {"sfu.normaliser=2"}); }),
-            "--set: sfu.normaliser = 2 is out of range; legal: 0 or 1 (1: softmax, LayerNorm and GELU on the machine)");
+            "--set: error: sfu.normaliser = 2 is out of range; legal: 0 or 1 (1: softmax, LayerNorm and GELU on the machine)");
   EXPECT_EQ(error_of([] { (void)load_machine("survey", {"dma"}); }), "--set 'dma': write key=value, e.g. scratchpad.kib=128");
-  EXPECT_EQ(error_of([] { (void)load_machine("survey", {"dma.bus_bytes=0x10"}); }).find("--set: dma.bus_bytes = '0x10' is not a whole number"), 0u);
+  EXPECT_EQ(error_of([] { (void)load_machine("survey", {"dma.bus_bytes=0x10"}); }).find("--set: error: dma.bus_bytes = '0x10' is not a whole number"), 0u);
 }
 
 constexpr const char* kTraceEnd = "cmd 7 0000000000000000 0000000000000000\nfence\n";
@@ -162,9 +162,9 @@ TEST(TraceMachine, machine_lines_set_parameters) {
 
 TEST(TraceMachine, unknown_keys_and_a_wrong_bus_are_refused) {
   const isa::Trace key = isa::parse_trace(std::string("# systole-trace 1\nmachine array.dimm=8\nmem latency=4 beat_bytes=16\n") + kTraceEnd, "t.trace");
-  EXPECT_EQ(error_of([&] { (void)trace_machine(key); }), "t.trace:2: unknown key 'array.dimm'; nearest: 'array.dim'");
+  EXPECT_EQ(error_of([&] { (void)trace_machine(key); }), "t.trace:2: error: unknown key 'array.dimm'; nearest: 'array.dim'");
   const isa::Trace bus = isa::parse_trace(std::string("# systole-trace 1\nmachine dma.bus_bytes=32\nmem latency=4 beat_bytes=16\n") + kTraceEnd, "t.trace");
-  EXPECT_EQ(error_of([&] { (void)trace_machine(bus); }), "t.trace: mem beat_bytes=16 differs from dma.bus_bytes = 32 of its machine");
+  EXPECT_EQ(error_of([&] { (void)trace_machine(bus); }), "t.trace: error: mem beat_bytes=16 differs from dma.bus_bytes = 32 of its machine");
 }
 
 }  // namespace

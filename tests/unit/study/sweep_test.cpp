@@ -54,17 +54,17 @@ TEST_F(SweepTest, a_list_names_its_points) {
 }
 
 TEST_F(SweepTest, mistakes_are_found_before_anything_runs) {
-  EXPECT_EQ(error_of("workload: [bert-base]\n"), "s.yaml:1:1: unknown key 'workload' of a sweep; nearest: 'workloads'");
-  EXPECT_EQ(error_of("grid: {}\n"), "s.yaml:1:1: key 'workloads' is missing");
-  EXPECT_EQ(error_of("workloads: [a]\ngrid: {scratchpad.kb: [1]}\n"), "s.yaml:2:8: unknown key 'scratchpad.kb'; nearest: 'scratchpad.kib'");
+  EXPECT_EQ(error_of("workload: [bert-base]\n"), "s.yaml:1:1: error: unknown key 'workload' of a sweep; nearest: 'workloads'");
+  EXPECT_EQ(error_of("grid: {}\n"), "s.yaml:1:1: error: key 'workloads' is missing");
+  EXPECT_EQ(error_of("workloads: [a]\ngrid: {scratchpad.kb: [1]}\n"), "s.yaml:2:8: error: unknown key 'scratchpad.kb'; nearest: 'scratchpad.kib'");
   EXPECT_EQ(error_of("workloads: [a]\ngrid: {array.dim: [16, 17]}\n"),
-            "s.yaml:2:24: array.dim = 17 is out of range; legal: 4..128, power of two (rows = columns of the array)");
-  EXPECT_EQ(error_of("workloads: [a]\ngrid: {array.dim: []}\n"), "s.yaml:2:19: 'array.dim' has no values");
-  EXPECT_EQ(error_of("workloads: [a]\nlist: []\n"), "s.yaml:2:7: the list has no points");
-  EXPECT_EQ(error_of("workloads: [a]\nlist: []\ngrid: {}\n"), "s.yaml:2:7: a sweep has a grid or a list, not both");
-  EXPECT_EQ(error_of("workloads: []\n"), "s.yaml:1:12: no workload");
-  EXPECT_EQ(error_of("machine: surfey\nworkloads: [a]\n").find("s.yaml:1:10: machine 'surfey' is neither a preset nor a file"), 0u);
-  EXPECT_EQ(error_of("workloads: [{name: a, seq: 0}]\n"), "s.yaml:1:28: seq = 0 is outside of 1..2147483647");
+            "s.yaml:2:24: error: array.dim = 17 is out of range; legal: 4..128, power of two (rows = columns of the array)");
+  EXPECT_EQ(error_of("workloads: [a]\ngrid: {array.dim: []}\n"), "s.yaml:2:19: error: 'array.dim' has no values");
+  EXPECT_EQ(error_of("workloads: [a]\nlist: []\n"), "s.yaml:2:7: error: the list has no points");
+  EXPECT_EQ(error_of("workloads: [a]\nlist: []\ngrid: {}\n"), "s.yaml:2:7: error: a sweep has a grid or a list, not both");
+  EXPECT_EQ(error_of("workloads: []\n"), "s.yaml:1:12: error: no workload");
+  EXPECT_EQ(error_of("machine: surfey\nworkloads: [a]\n").find("s.yaml:1:10: error: machine 'surfey' is neither a preset nor a file"), 0u);
+  EXPECT_EQ(error_of("workloads: [{name: a, seq: 0}]\n"), "s.yaml:1:28: error: seq = 0 is outside of 1..2147483647");
 }
 
 // Cycles that say which point ran.
