@@ -34,7 +34,7 @@ std::vector<RowBlock> row_blocks(const Builder& b, const AttentionHead& h) {
     std::uint64_t i = std::min(rows_left, causal ? kCausalBlockTiles : Target::kRowScales / dim);
     std::uint64_t keys = all_keys;
     for (;; --i) {
-      if (causal) keys = std::min(all_keys, first + i * dim);
+      if (causal) keys = std::min(all_keys, h.mask.position + first + i * dim);
       if (i == 1 || i * ceil_div(keys, dim) <= tiles) break;
     }
     const std::uint64_t rows = std::min(i * dim, h.q.rows - first);
@@ -42,6 +42,14 @@ std::vector<RowBlock> row_blocks(const Builder& b, const AttentionHead& h) {
     first += rows;
   }
   return blocks;
+}
+
+// Pairs of a query of the block and a key it sees: what the model needs, not what is computed.
+std::uint64_t visible_pairs(const AttentionHead& h, const RowBlock& block) {
+  if (!h.mask.values.present() || !h.mask.causal) return block.rows * block.keys;
+  std::uint64_t pairs = 0;
+  for (std::uint64_t r = 0; r < block.rows; ++r) pairs += std::min(block.keys, h.mask.position + block.first + r + 1);
+  return pairs;
 }
 
 StoreConfig probability_store(const AttentionHead& h, bool deferred) {
@@ -72,7 +80,7 @@ BlockProduct score_product(const AttentionHead& h, const RowBlock& block) {
   product.b = h.k.rows_from(0, block.keys);
   product.transpose_b = true;
   if (h.mask.values.present()) {
-    const std::uint64_t column = h.mask.causal ? h.mask.origin - block.first : 0;
+    const std::uint64_t column = h.mask.causal ? h.mask.origin - h.mask.position - block.first : 0;
     product.d = h.mask.values.block(0, column, block.rows, block.keys);
     product.d_scale = h.mask.scale;
   }
@@ -86,7 +94,7 @@ void scores_and_softmax(Builder& b, const AttentionHead& h, const RowBlock& bloc
   const std::uint64_t all_tiles = b.target().accumulator_rows / dim;
   const Matrix p = h.p.block(block.first, 0, block.rows, block.keys);
   const StoreConfig store = probability_store(h, options.deferred);
-  b.region(options.region + "scores", block.rows * block.keys * h.q.cols);
+  b.region(options.region + "scores", visible_pairs(h, block) * h.q.cols);
   BlockProduct product = score_product(h, block);
   if (h.store_scores || tiles > all_tiles) {
     // Column ranges that fit, whole scores to memory.
@@ -126,7 +134,7 @@ void context(Builder& b, const AttentionHead& h, const RowBlock& block, const At
   // Rows, and if need be columns, at a time: the output tiles fit half the accumulator.
   const std::uint64_t cols = std::min(dk, stored_tiles(b.target()) * dim);
   const std::uint64_t tiles = stored_tiles(b.target()) / ceil_div(cols, dim);
-  b.region(options.region + "context", block.rows * block.keys * dk);
+  b.region(options.region + "context", visible_pairs(h, block) * dk);
   for (std::uint64_t first = 0; first < block.rows; first += tiles * dim) {
     const std::uint64_t rows = std::min(tiles * dim, block.rows - first);
     BlockProduct product;

@@ -14,8 +14,9 @@ struct ScoreMask {
   // int32 values, or int8 values times `scale` (E2). Key mask: one repeated row [keys]. Causal: causal_pattern().
   Matrix values;
   float scale = 1.0f;
-  bool causal = false;       // query r sees keys 0..r; a block of queries computes only the keys its last row sees
-  std::uint64_t origin = 0;  // causal: column of `values` that is key 0 for query 0
+  bool causal = false;       // query r sees keys 0..position + r; a block of queries computes only what its last row sees
+  std::uint64_t position = 0;
+  std::uint64_t origin = 0;  // causal: column of `values` that is key 0 for the query at position 0
 };
 
 struct AttentionHead {

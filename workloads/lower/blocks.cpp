@@ -1,0 +1,217 @@
+#include "workloads/lower/blocks.h"
+
+#include <algorithm>
+
+#include "kernels/attention.h"
+#include "kernels/convert.h"
+#include "kernels/layer_norm.h"
+#include "sim/base/errors.h"
+
+namespace systole::workloads::lowering {
+namespace {
+
+using kernels::Element;
+using kernels::MatmulBranch;
+
+std::uint64_t rows_in(const std::vector<kernels::Matrix>& parts) {
+  std::uint64_t rows = 0;
+  for (const kernels::Matrix& m : parts) rows += m.rows;
+  return rows;
+}
+
+kernels::NonlinearConstants exp_constants(const ExpConstants& c) { return {c.qb, c.qc, c.qln2, c.qln2_inv}; }
+
+}  // namespace
+
+AttentionBuffers attention_buffers(Session& s, int layer, const std::string& prefix, std::size_t query_rows,
+                                   std::size_t key_rows) {
+  const QuantisedModel& model = s.model();
+  const bool cross = prefix == "x";
+  AttentionBuffers b;
+  b.q = s.head_activations(layer, prefix + "q", query_rows, model.dk(), Element::kInt8);
+  b.k = s.head_activations(layer, prefix + "k", key_rows, model.dk(), Element::kInt8);
+  b.v = s.head_activations(layer, prefix + "v", key_rows, model.dk(), Element::kInt8);
+  if (s.options().store_all_boundaries || kernels::scores_need_memory(s.builder().target(), key_rows)) {
+    b.s = s.head_activations(layer, prefix + "s", query_rows, key_rows, Element::kInt32, true, cross);
+  }
+  b.p = s.head_activations(layer, prefix + "p", query_rows, key_rows, Element::kInt8);
+  // Heads side by side, the left operand of the output projection.
+  const bool alone = model.architecture == Architecture::CrossAttention;
+  b.context = alone ? s.output("ctx", query_rows, model.d) : s.unnamed(layer, prefix + "ctx", query_rows, model.d);
+  HeadActivations heads;
+  for (std::size_t h = 0; h < model.heads; ++h) {
+    heads.push_back({b.context.all.block(0, h * model.dk(), b.context.all.rows, model.dk()), query_rows});
+  }
+  s.add_boundary(layer, prefix + "ctx", heads);
+  return b;
+}
+
+void project(Session& s, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
+             Projection projection, const Activations& x, const HeadActivations& out) {
+  const std::vector<kernels::Matrix> parts = x.of(pass, s.sequences());
+  const std::uint64_t out_cols = out.size() * out.at(0).all.cols;
+  s.builder().region(pass.region + region, rows_in(parts) * x.all.cols * out_cols);
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    std::vector<MatmulBranch> branches;
+    for (std::size_t h = 0; h < parameters.heads.size(); ++h) {
+      const HeadParameters& head = parameters.heads[h];
+      MatmulBranch b;
+      switch (projection) {
+        case Projection::kQuery:
+          b.b = head.wq, b.d = head.bq, b.store.scale = head.constants->aq;
+          break;
+        case Projection::kKey:
+          b.b = head.wk, b.d = head.bk, b.store.scale = head.constants->ak;
+          break;
+        case Projection::kValue:
+          b.b = head.wv, b.d = head.bv, b.store.scale = head.constants->av;
+          break;
+      }
+      b.c = out[h].of(pass, s.sequences())[part];
+      branches.push_back(b);
+    }
+    kernels::matmul(s.builder(), parts[part], false, branches);
+  }
+}
+
+void attend(Session& s, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
+            const AttentionBuffers& buffers, std::size_t visible, bool causal) {
+  std::vector<kernels::AttentionHead> heads;
+  const std::size_t dk = s.model().dk();
+  for (std::size_t n = 0; n < s.sequences(); ++n) {
+    const auto rows = [&](const Activations& a) { return a.all.rows_from(n * a.rows + pass.first, pass.count); };
+    const auto keys = [&](const Activations& a) { return a.all.rows_from(n * a.rows, visible); };
+    for (std::size_t h = 0; h < parameters.heads.size(); ++h) {
+      const HeadParameters& hp = parameters.heads[h];
+      kernels::AttentionHead head;
+      head.q = rows(buffers.q[h]);
+      head.k = keys(buffers.k[h]);
+      head.v = keys(buffers.v[h]);
+      head.p = rows(buffers.p[h]).block(0, 0, pass.count, visible);
+      const kernels::Matrix context = buffers.context.all.block(0, h * dk, buffers.context.all.rows, dk);
+      head.context = context.rows_from(n * buffers.context.rows + pass.first, pass.count);
+      if (!buffers.s.empty()) {
+        head.scores = rows(buffers.s[h]).block(0, 0, pass.count, visible);
+        head.store_scores = s.options().store_all_boundaries;
+      }
+      head.exp = exp_constants(hp.constants->exp);
+      head.pre_shift = hp.constants->pre_shift;
+      head.p_scale = hp.constants->probability_scale;
+      head.context_scale = hp.constants->context_scale;
+      // A single query sees every key there is.
+      if (causal && pass.count > 1) {
+        head.mask = hp.causal;
+        head.mask.position = pass.first;
+      }
+      heads.push_back(head);
+    }
+  }
+  kernels::attention(s.builder(), heads,
+                     {s.model().probability_form == ProbabilityForm::Deferred, pass.region + region});
+}
+
+void product_with_residual(Session& s, const Pass& pass, const std::string& region, const Activations& a,
+                           const kernels::Matrix& w, const kernels::Matrix& bias, const ResidualParameters& residual,
+                           const Activations& x, const Activations& out) {
+  const std::vector<kernels::Matrix> left = a.of(pass, s.sequences());
+  const std::vector<kernels::Matrix> term = x.of(pass, s.sequences());
+  const std::vector<kernels::Matrix> result = out.of(pass, s.sequences());
+  s.builder().region(pass.region + region, rows_in(left) * w.rows * w.cols);
+  s.builder().fence();
+  for (std::size_t part = 0; part < left.size(); ++part) {
+    MatmulBranch b;
+    b.b = w;
+    b.d = bias;
+    b.c = result[part];
+    kernels::ResidualTerm r;
+    r.x = term[part];
+    r.scale = residual.scale;
+    r.diagonal = residual.diagonal;
+    r.passes = residual.passes;
+    b.residual = r;
+    kernels::matmul(s.builder(), left[part], false, {b});
+  }
+}
+
+void feed_forward(Session& s, const Pass& pass, const std::string& region, const Activations& x, const kernels::Matrix& w1,
+                  const kernels::Matrix& b1, const ActivationConstants& constants, const Activations& out,
+                  const Activations& sums) {
+  const std::vector<kernels::Matrix> left = x.of(pass, s.sequences());
+  s.builder().region(pass.region + region, rows_in(left) * w1.rows * w1.cols);
+  s.builder().fence();
+  const std::vector<kernels::Matrix> result = out.of(pass, s.sequences());
+  for (std::size_t part = 0; part < left.size(); ++part) {
+    MatmulBranch b;
+    b.b = w1;
+    b.d = b1;
+    b.c = result[part];
+    b.store.scale = constants.scale;
+    if (s.model().activation == Activation::Gelu) {
+      b.store.activation = isa::Activation::kIgelu;
+      b.store.constants.qb = constants.qb;
+      b.store.constants.qc = constants.qc;
+      b.store.pre_shift = constants.pre_shift;
+    } else {
+      b.store.activation = isa::Activation::kRelu;
+    }
+    kernels::matmul(s.builder(), left[part], false, {b});
+    if (!sums.all.present()) continue;
+    MatmulBranch full;
+    full.b = w1;
+    full.d = b1;
+    full.c = sums.of(pass, s.sequences())[part];
+    kernels::matmul(s.builder(), left[part], false, {full});
+  }
+}
+
+void norm(Session& s, const Pass& pass, const std::string& region, const Activations& x, const NormParameters& parameters,
+          const Activations& out) {
+  s.builder().region(pass.region + region);
+  const std::vector<kernels::Matrix> from = x.of(pass, s.sequences());
+  const std::vector<kernels::Matrix> to = out.of(pass, s.sequences());
+  for (std::size_t part = 0; part < from.size(); ++part) {
+    kernels::LayerNormArguments a;
+    a.x = from[part];
+    a.out = to[part];
+    a.affine = parameters.affine;
+    a.scale = parameters.constants->scale;
+    a.pre_shift = parameters.constants->pre_shift;
+    a.wide_variance = s.model().wide_variance;
+    kernels::layer_norm(s.builder(), a);
+  }
+  s.builder().fence();
+}
+
+void normalise_input(Session& s, const Pass& pass, const Activations& x, const NormParameters* parameters,
+                     const Activations& out) {
+  if (parameters != nullptr) {
+    norm(s, pass, "embedding/norm", x, *parameters, out);
+    return;
+  }
+  s.builder().region(pass.region + "embedding/convert");
+  const std::vector<kernels::Matrix> from = x.of(pass, s.sequences());
+  const std::vector<kernels::Matrix> to = out.of(pass, s.sequences());
+  for (std::size_t part = 0; part < from.size(); ++part) kernels::convert(s.builder(), from[part], to[part], 1.0f);
+  s.builder().fence();
+}
+
+void language_head(Session& s, const Pass& pass, const Activations& x, const kernels::Matrix& w, const Activations& logits) {
+  Pass rows = pass;
+  if (s.options().last_logits_only) {
+    rows.first = pass.first + pass.count - 1;
+    rows.count = 1;
+  }
+  const std::vector<kernels::Matrix> left = x.of(rows, s.sequences());
+  const std::vector<kernels::Matrix> result = logits.of(rows, s.sequences());
+  s.builder().region(pass.region + "head", rows_in(left) * w.rows * w.cols);
+  s.builder().fence();
+  for (std::size_t part = 0; part < left.size(); ++part) {
+    MatmulBranch b;
+    b.b = w;
+    b.c = result[part];
+    kernels::matmul(s.builder(), left[part], false, {b});
+  }
+  s.builder().fence();
+}
+
+}  // namespace systole::workloads::lowering

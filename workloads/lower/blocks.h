@@ -1,0 +1,49 @@
+#pragma once
+// The blocks every Transformer layer consists of, as kernels on activation buffers.
+#include <string>
+
+#include "workloads/lower/session.h"
+
+namespace systole::workloads::lowering {
+
+// Buffers of one attention.
+struct AttentionBuffers {
+  HeadActivations q, k, v, s, p;   // s: only if scores go to memory
+  Activations context;             // heads side by side
+};
+
+// `query_rows` and `key_rows` are those of whole sequences. `prefix` is "" or "x" (cross attention).
+AttentionBuffers attention_buffers(Session& session, int layer, const std::string& prefix, std::size_t query_rows,
+                                   std::size_t key_rows);
+
+enum class Projection { kQuery, kKey, kValue };
+
+// The pass's rows of x through one of the three weight matrices of every head.
+void project(Session& session, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
+             Projection projection, const Activations& x, const HeadActivations& out);
+
+// softmax(Q K^T) V for the pass's queries, which see `visible` keys, the last of them the query itself when causal.
+void attend(Session& session, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
+            const AttentionBuffers& buffers, std::size_t visible, bool causal);
+
+// out = a * w + bias + residual term of x.
+void product_with_residual(Session& session, const Pass& pass, const std::string& region, const Activations& a,
+                           const kernels::Matrix& w, const kernels::Matrix& bias, const ResidualParameters& residual,
+                           const Activations& x, const Activations& out);
+
+// out = activation(x * w1 + b1); sums (if present) = x * w1 + b1.
+void feed_forward(Session& session, const Pass& pass, const std::string& region, const Activations& x, const kernels::Matrix& w1,
+                  const kernels::Matrix& b1, const ActivationConstants& constants, const Activations& out,
+                  const Activations& sums);
+
+void norm(Session& session, const Pass& pass, const std::string& region, const Activations& x, const NormParameters& parameters,
+          const Activations& out);
+
+// The int8 input of a post-LN stack from scaled embeddings: LayerNorm, or clipped where the model has none.
+void normalise_input(Session& session, const Pass& pass, const Activations& x, const NormParameters* parameters,
+                     const Activations& out);
+
+// logits = x * w, int32.
+void language_head(Session& session, const Pass& pass, const Activations& x, const kernels::Matrix& w, const Activations& logits);
+
+}  // namespace systole::workloads::lowering
