@@ -219,7 +219,8 @@ LayerWeights Reader::layer(std::size_t index, const QuantisedModel& model) const
   layer.b1 = integers(prefix + "b1", model.f);
   layer.b2 = integers(prefix + "b2", model.d);
   const std::vector<std::int32_t> c = integers(prefix + "ge.c", 3);
-  layer.activation = {pre_shift(prefix + "ge.c", c[0]), c[1], c[2], scale(prefix + "ge.a")};
+  layer.activation = {pre_shift(prefix + "ge.c", c[0]), c[1], c[2], scale(prefix + "ge.a"),
+                      information(prefix + "ge.S"), information(prefix + "ge.Sg")};
   layer.ffn_residual = residual(prefix + "r2", model.d);
   layer.out_scale = information(prefix + (model.architecture == Architecture::Gpt2 ? "Sh" : "S2"));
   if (model.architecture == Architecture::Gpt2 &&
@@ -318,8 +319,13 @@ QuantisedModel read_model(const SafetensorsFile& file) {
   }
   if (file.contains("lm.W")) {
     const Shape& shape = file.view("lm.W").shape;
-    model.language_head = LanguageHead{reader.weights("lm.W", model.d, shape.size() == 2 ? shape[1] : 0),
-                                       reader.positive_scale("lm.Sw")};
+    LanguageHead head;
+    head.w = reader.weights("lm.W", model.d, shape.size() == 2 ? shape[1] : 0);
+    head.w_scale = reader.positive_scale("lm.Sw");
+    if (file.contains("lm.b")) {
+      head.b = reader.integers("lm.b", head.w.cols);
+    }
+    model.language_head = std::move(head);
   }
   if (file.contains("host.g")) {
     model.host_gamma = reader.scales("host.g", model.d);
@@ -418,6 +424,8 @@ void Writer::put(const std::string& prefix, const LayerWeights& layer, const Qua
   const std::int32_t c[3] = {layer.activation.pre_shift, layer.activation.qb, layer.activation.qc};
   put(prefix + "ge.c", Tensor::from(c, {3}));
   put(prefix + "ge.a", layer.activation.scale);
+  put(prefix + "ge.S", layer.activation.in_scale);
+  put(prefix + "ge.Sg", layer.activation.out_scale);
   put(prefix + "r2", layer.ffn_residual);
   put(prefix + (model.architecture == Architecture::Gpt2 ? "Sh" : "S2"), layer.out_scale);
 }
@@ -508,6 +516,9 @@ void save_quantised_model(const std::string& path, const QuantisedModel& model, 
   if (model.language_head) {
     writer.put("lm.W", Tensor::from(model.language_head->w));
     writer.put("lm.Sw", model.language_head->w_scale);
+    if (!model.language_head->b.empty()) {
+      writer.put("lm.b", Tensor::from(model.language_head->b));
+    }
   }
   if (!model.host_gamma.empty()) {
     writer.put("host.g", Tensor::from(model.host_gamma));

@@ -55,6 +55,8 @@ struct ActivationConstants {
   std::int32_t qb = 0;
   std::int32_t qc = 0;
   float scale = 0;           // `ge.a`; negative for GELU
+  double in_scale = 0;       // ge.S: of ffn1_acc. Information only
+  double out_scale = 0;      // ge.Sg: of the int8 result. Information only
 };
 
 struct AttentionWeights {
@@ -63,7 +65,7 @@ struct AttentionWeights {
   std::vector<std::int32_t> bo;    // bo [d]; cross attention bx
   Residual residual;               // ro; cross attention rx
   double ctx_scale = 0;            // at.Sctx, information only
-  double out_scale = 0;            // So (cross attention Sx); Gpt2 does not store it. Information only
+  double out_scale = 0;            // So (cross attention Sx): of attn_acc, h_mid. Information only
 };
 
 struct LayerWeights {
@@ -87,8 +89,9 @@ struct EmbeddingConstants {
 
 // Language-model head: logits (int32) = last LayerNorm * w; a logit is the integer times the scale of both.
 struct LanguageHead {
-  Matrix<std::int8_t> w;  // lm.W [d, vocabulary]
-  double w_scale = 0;     // lm.Sw
+  Matrix<std::int8_t> w;         // lm.W [d, vocabulary]
+  std::vector<std::int32_t> b;   // lm.b [vocabulary]; empty unless beta of the last LayerNorm was folded
+  double w_scale = 0;            // lm.Sw
 };
 
 struct QuantisedModel {

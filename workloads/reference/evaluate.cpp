@@ -278,7 +278,9 @@ Matrix<std::int32_t> language_logits(const QuantisedModel& model, const Matrix<s
   SYSTOLE_CHECK(model.language_head.has_value());
   const Matrix<std::int8_t>& w = model.language_head->w;
   Matrix<std::int32_t> logits(lnf.rows, w.cols);
-  gemm(lnf.data.data(), w.data.data(), Right::Plain, nullptr, 0, logits.data.data(), lnf.rows, lnf.cols, w.cols);
+  const std::vector<std::int32_t>& b = model.language_head->b;
+  gemm(lnf.data.data(), w.data.data(), Right::Plain, b.empty() ? nullptr : b.data(), 0, logits.data.data(), lnf.rows, lnf.cols,
+       w.cols);
   return logits;
 }
 
