@@ -1,5 +1,7 @@
 #include "sim/app/commands.h"
 
+#include "sim/app/stream_command.h"
+
 namespace systole::app {
 
 const std::vector<Command>& commands() {
@@ -7,6 +9,7 @@ const std::vector<Command>& commands() {
       {"asm", "assemble a program's text into the binary container", run_asm},
       {"disasm", "print a binary container as text", run_disasm},
       {"show", "explain what the tool knows: machine, presets, workloads, isa", run_show},
+      {"stream", "simulate attention on a streaming-dataflow machine", run_stream},
   };
   return table;
 }

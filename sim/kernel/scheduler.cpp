@@ -44,6 +44,8 @@ void Scheduler::run(Cycle max_cycles) {
   if (!started_) {
     started_ = true;
     origin_ = sc_core::sc_time_stamp();
+    // "Simulation stopped by user" is no news: stopping is how every run ends.
+    sc_core::sc_report_handler::set_actions("/OSCI/SystemC", sc_core::SC_INFO, sc_core::SC_DO_NOTHING);
     for (auto& entity : entities_) {
       Entity* e = entity.get();
       sc_core::sc_spawn_options options;
