@@ -21,7 +21,7 @@ namespace {
 
 [[noreturn]] void fail(const StreamGraph& graph, const std::string& where, const std::string& what) {
   if (where.empty()) throw ConfigError(fmt::format("graph {}: {}", graph.name, what));
-  throw ConfigError(fmt::format("{}: {}", where, what));
+  throw ConfigError(fmt::format("{}: error: {}", where, what));
 }
 
 const char* name_of(StreamType type) {
