@@ -146,7 +146,11 @@ QuantisedModel random_model(const RandomModel& r) {
     m.layers.push_back(std::move(layer));
   }
   if (gpt2) m.final_norm = norm(g, r.d, 1.5 * inner, true);
-  if (r.vocabulary != 0) m.language_head = LanguageHead{g.weights(r.d, r.vocabulary), 1.0};
+  if (r.vocabulary != 0) {
+    m.language_head.emplace();
+    m.language_head->w = g.weights(r.d, r.vocabulary);
+    if (r.vocabulary % 2 == 0) m.language_head->b = g.bias(r.vocabulary, 5000);
+  }
   return m;
 }
 

@@ -195,7 +195,8 @@ void normalise_input(Session& s, const Pass& pass, const Activations& x, const N
   s.builder().fence();
 }
 
-void language_head(Session& s, const Pass& pass, const Activations& x, const kernels::Matrix& w, const Activations& logits) {
+void language_head(Session& s, const Pass& pass, const Activations& x, const kernels::Matrix& w, const kernels::Matrix& bias,
+                   const Activations& logits) {
   Pass rows = pass;
   if (s.options().last_logits_only) {
     rows.first = pass.first + pass.count - 1;
@@ -208,6 +209,7 @@ void language_head(Session& s, const Pass& pass, const Activations& x, const ker
   for (std::size_t part = 0; part < left.size(); ++part) {
     MatmulBranch b;
     b.b = w;
+    b.d = bias;
     b.c = result[part];
     kernels::matmul(s.builder(), left[part], false, {b});
   }

@@ -43,7 +43,8 @@ void norm(Session& session, const Pass& pass, const std::string& region, const A
 void normalise_input(Session& session, const Pass& pass, const Activations& x, const NormParameters* parameters,
                      const Activations& out);
 
-// logits = x * w, int32.
-void language_head(Session& session, const Pass& pass, const Activations& x, const kernels::Matrix& w, const Activations& logits);
+// logits = x * w + bias (if present), int32.
+void language_head(Session& session, const Pass& pass, const Activations& x, const kernels::Matrix& w, const kernels::Matrix& bias,
+                   const Activations& logits);
 
 }  // namespace systole::workloads::lowering

@@ -211,6 +211,22 @@ std::vector<Pass> passes(const Session& s, std::size_t rows, const std::string& 
   return result;
 }
 
+// The language head; absent in a model without one.
+struct Head {
+  Matrix w, b;
+  Activations logits;
+};
+
+Head place_head(Session& s, std::size_t rows) {
+  Head h;
+  const std::optional<LanguageHead>& head = s.model().language_head;
+  if (!head) return h;
+  h.w = s.place_weights("lm.W", head->w);
+  if (!head->b.empty()) h.b = s.place_bias("lm.b", head->b);
+  h.logits = s.activations(static_cast<int>(s.model().layers.size()), "logits", rows, head->w.cols, Element::kInt32);
+  return h;
+}
+
 // ---- models
 
 Activations encoder(Session& s, const std::vector<TensorMap>& inputs, std::size_t layers, const std::string& region) {
@@ -244,12 +260,7 @@ void lower_encoder_decoder(Session& s, const std::vector<TensorMap>& inputs) {
     project(s, all, "cross_attention/key", parameters.back().cross, Projection::kKey, encoded, buffers.back().cross.k);
     project(s, all, "cross_attention/value", parameters.back().cross, Projection::kValue, encoded, buffers.back().cross.v);
   }
-  std::optional<Activations> logits;
-  Matrix head;
-  if (model.language_head) {
-    head = s.place_weights("lm.W", model.language_head->w);
-    logits = s.activations(static_cast<int>(model.layers.size()), "logits", y0.rows, head.cols, Element::kInt32);
-  }
+  const Head head = place_head(s, y0.rows);
   for (const Pass& pass : passes(s, y0.rows, "decoder/")) {
     Activations y = y0;
     for (std::size_t n = 0; n < parameters.size(); ++n) {
@@ -257,7 +268,7 @@ void lower_encoder_decoder(Session& s, const std::vector<TensorMap>& inputs) {
                       visible);
       y = buffers[n].norm2;
     }
-    if (logits) language_head(s, pass, y, head, *logits);
+    if (head.w.present()) language_head(s, pass, y, head.w, head.b, head.logits);
   }
 }
 
@@ -291,12 +302,7 @@ void lower_gpt2(Session& s, const std::vector<TensorMap>& inputs) {
   SYSTOLE_CHECK(model.final_norm.has_value());
   const NormParameters final_norm = s.place_norm("nf", *model.final_norm);
   const Activations lnf = s.activations(last, "lnf", rows, d, Element::kInt8);
-  std::optional<Activations> logits;
-  Matrix head;
-  if (model.language_head) {
-    head = s.place_weights("lm.W", model.language_head->w);
-    logits = s.activations(last, "logits", rows, head.cols, Element::kInt32);
-  }
+  const Head head = place_head(s, rows);
   for (const Pass& pass : passes(s, rows, "")) {
     Activations h = h0;
     for (std::size_t index = 0; index < layers.size(); ++index) {
@@ -313,7 +319,7 @@ void lower_gpt2(Session& s, const std::vector<TensorMap>& inputs) {
       h = b.ffn_sum;
     }
     norm(s, pass, "final/norm", h, final_norm, lnf);
-    if (logits) language_head(s, pass, lnf, head, *logits);
+    if (head.w.present()) language_head(s, pass, lnf, head.w, head.b, head.logits);
   }
 }
 
