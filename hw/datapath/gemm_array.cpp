@@ -74,6 +74,11 @@ void GemmArray::begin(std::uint16_t request, const GemmRequest& what) {
   entered_ = 0;
   outputs_[request % outputs_.size()].computed = 0;
   if (what.toggle) propagate_ = !propagate_;
+  // D enters the transposer upside down and mirrored. The matrix inside is kept the right way round for who takes it out now.
+  if ((what.transpose_a || what.transpose_b || what.transpose_d) && transposer_holds_d_ != what.transpose_d) {
+    std::reverse(in_transposer_.begin(), in_transposer_.end());
+    transposer_holds_d_ = what.transpose_d;
+  }
   if (what.flush) {
     fill_flush_rows();
     last_operands_ = flush_buffer_;

@@ -110,6 +110,7 @@ class GemmArray {
   bool last_propagate_ = false;              // the processing elements' own copy (PE.scala last_s)
   int last_shift_ = 0;                       // of the previous request: its first row may still see it
   std::vector<std::int8_t> in_transposer_;   // the matrix that went in last
+  bool transposer_holds_d_ = false;          // and is kept as D, not as the rotated matrix that the registers hold
   bool transposer_zero_ = true;
   std::vector<std::int8_t> transposed_;
   std::vector<Output> outputs_;

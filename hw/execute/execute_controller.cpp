@@ -89,7 +89,7 @@ void ExecuteController::evaluate(Cycle now) {
   }
   // Clearing wins over a new entry of the same cycle (order of the assignments in ExecuteController.scala).
   if (completes >= 0) pending_[static_cast<unsigned>(completes)].valid = false;
-  if (pending_[0].valid || pending_[1].valid) wake_at(now + 1);
+  if (completes >= 0 || pending_[0].valid || pending_[1].valid) wake_at(now + 1);
   update_busy(now);
 }
 
