@@ -227,6 +227,8 @@ class Checker {
     weight_stationary_ = f::dataflow.get(instruction) != 0;
     a_transpose_ = f::a_transpose.get(instruction) != 0;
     b_transpose_ = f::b_transpose.get(instruction) != 0;
+    const bool a_through = weight_stationary_ ? a_transpose_ : !a_transpose_;
+    if (a_through && b_transpose_) error("both operands need the one transposer");
     constexpr std::uint64_t kMaxShift = 31;
     if (f::in_shift.get(instruction) > kMaxShift) warn(fmt::format("shift by {}: only 5 bits are decoded", f::in_shift.get(instruction)));
   }
@@ -248,6 +250,7 @@ class Checker {
     if (preload_pending_) warn("two preloads without a compute between them");
     preload_pending_ = true;
     preload_garbage_ = garbage(f::local.get(instruction));
+    result_rows_ = garbage(f::out_local.get(instruction)) ? 0 : f::out_rows.get(instruction);
     const std::uint64_t cols = f::cols.get(instruction);
     const std::uint64_t rows = f::rows.get(instruction);
     operand(f::local.get(instruction), cols, rows, weight_stationary_ && b_transpose_ ? cols : rows, 1, "operand of the preload", true);
@@ -260,8 +263,11 @@ class Checker {
     namespace f = fields::ComputeFlip;
     if (!preload_pending_) error("compute without a preload before it");
     if (flip && preload_pending_ && preload_garbage_ && weight_stationary_) error("flips to weights that no preload has brought");
-    preload_pending_ = false;
     const std::uint64_t a_rows = f::a_rows.get(instruction);
+    constexpr std::uint64_t kLeastRows = 4;
+    const std::uint64_t streamed = std::max({a_rows, garbage(f::b_local.get(instruction)) ? 0 : f::b_rows.get(instruction), kLeastRows});
+    if (preload_pending_ && weight_stationary_ && result_rows_ > streamed) error(fmt::format("{} rows of results of {} rows of operands", result_rows_, a_rows));
+    preload_pending_ = false;
     const std::uint64_t a_cols = f::a_cols.get(instruction);
     if (garbage(f::a_local.get(instruction)) && a_rows > 0 && a_cols > 0) error("operand A is absent: the machine would use stale data");
     operand(f::a_local.get(instruction), a_cols, a_rows, a_transpose_ ? a_cols : a_rows, a_stride_, "operand A", true);
@@ -456,6 +462,7 @@ class Checker {
   std::uint64_t c_stride_ = 1;
   bool preload_pending_ = false;
   bool preload_garbage_ = false;
+  std::uint64_t result_rows_ = 0;
   bool store_configured_ = false;
   std::uint64_t store_stride_ = 0;
   std::uint64_t pool_stride_ = 0;

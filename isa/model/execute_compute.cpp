@@ -43,6 +43,9 @@ void Model::config_execute(const Instruction& instruction) {
   execute.a_transpose = f::a_transpose.get(instruction) != 0;
   execute.b_transpose = f::b_transpose.get(instruction) != 0;
   execute.shift = static_cast<int>(f::in_shift.get(instruction) & kShiftMask);
+  // Output-stationary, A passes the only transposer unless it is to be transposed (ExecuteController.scala).
+  const bool a_through = execute.weight_stationary ? execute.a_transpose : !execute.a_transpose;
+  if (a_through && execute.b_transpose) fail("both operands need the one transposer");
 }
 
 model::Operand Model::operand(std::uint32_t local, std::uint64_t cols, std::uint64_t rows) const {
@@ -94,6 +97,11 @@ void Model::compute(const Instruction& instruction, bool flip) {
   const std::ptrdiff_t dim = geometry_.dim;
   const bool stores = !is_garbage(array.destination.local);
   const int rows = execute.weight_stationary ? (stores ? array.destination.rows : 0) : geometry_.dim;
+  // A short operation moves at least 4 rows; how many more depends on what comes with it (ExecuteController.scala total_rows).
+  constexpr int kLeastRows = 4;
+  if (stores && execute.weight_stationary && rows > std::max({a.rows, is_garbage(b.local) ? 0 : b.rows, kLeastRows})) {
+    fail(fmt::format("{} rows of results of {} rows of operands", rows, a.rows));
+  }
   if (execute.weight_stationary) {
     if (!array.operand_garbage) array.next_weights.swap(array.operand);
     if (array.operand_garbage && flip) fail("flips to weights that no preload has brought");
