@@ -15,8 +15,9 @@ class Source : public Unit {
     commands_ = std::move(commands);
     at_ = std::move(at);
   }
+  [[nodiscard]] bool done() const { return next_ == commands_.size(); }
   void evaluate(Cycle now) override {
-    if (next_ == commands_.size()) return;
+    if (done()) return;
     const Cycle at = next_ < at_.size() ? at_[next_] : 0;
     if (at > now) {
       wake_at(at);
@@ -116,7 +117,7 @@ class Observer : public Unit, public HazardLog {
   ExecuteController* controller = nullptr;
   MeshInput* mesh = nullptr;
   Scheduler* scheduler = nullptr;
-  std::size_t expected = 0;            // completions
+  const Source* source = nullptr;
   Cycle quiet_limit = 3000;
 
   void evaluate(Cycle now) override {
@@ -144,6 +145,7 @@ class Observer : public Unit, public HazardLog {
       events_.operations.push_back(now);
       ended_ = true;
     }
+    if (!source->done()) last_ = now;
     if (now > last_ + quiet_limit) scheduler->stop();
   }
   void hazard(Cycle now, const std::string&, const isa::Instruction&, std::uint32_t sequence, const std::string& what) override {
@@ -195,6 +197,7 @@ struct ExecuteBench::Parts {
         controller("controller", params, commands, execute, array, scratchpad.ready(), reads_of(params, scratchpad), completions, busy, gemm.get()) {
     observer.controller = &controller;
     observer.mesh = &mesh;
+    observer.source = &source;
     observer.scheduler = &scheduler;
     scheduler.add_group("datapath", {&systolic, &mesh, &writers, &scratchpad, &controller, &observer});
     scheduler.add(unroller);
