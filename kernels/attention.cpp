@@ -175,7 +175,14 @@ void attention(Builder& b, const std::vector<AttentionHead>& heads, const Attent
     for (const Work& w : batch) scores_and_softmax(b, *w.head, w.block, options, w.entry);
     // P goes through memory.
     b.fence();
-    for (const Work& w : batch) context(b, *w.head, w.block, options, w.entry);
+    // Blocks of one head that see the same keys make one product.
+    for (std::size_t n = 0; n < batch.size();) {
+      Work w = batch[n++];
+      for (; n < batch.size() && batch[n].head == w.head && batch[n].block.keys == w.block.keys; ++n) {
+        w.block.rows += batch[n].block.rows;
+      }
+      context(b, *w.head, w.block, options, w.entry);
+    }
     b.fence();
     batch.clear();
     entries = 0;
