@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "kernels/tiling/search.h"
 #include "sim/base/errors.h"
 
 namespace systole::kernels {
@@ -155,17 +154,23 @@ void check_shapes(const Matrix& a, bool transpose_b, const MatmulBranch& br) {
 
 void matmul(Builder& builder, const Matrix& a, bool transpose_b, const std::vector<MatmulBranch>& branches) {
   if (branches.empty()) return;
+  bool with_residual = false;
+  for (const MatmulBranch& br : branches) with_residual = with_residual || br.residual.has_value();
+  matmul_tiled(builder, a, transpose_b, branches,
+               search_tiling(builder.target(), {{a.rows, branches[0].c.cols, a.cols}, transpose_b, with_residual, branches.size()}));
+}
+
+void matmul_tiled(Builder& builder, const Matrix& a, bool transpose_b, const std::vector<MatmulBranch>& branches,
+                  const TilingChoice& plan) {
+  if (branches.empty()) return;
   const Geometry g{builder.dim(), a.rows, branches[0].c.cols, a.cols};
-  bool with_residual = false, with_diagonal = false;
+  bool resident_a = plan.resident_a;
   for (const MatmulBranch& br : branches) {
     check_shapes(a, transpose_b, br);
     SYSTOLE_CHECK(br.c.cols == g.n);
-    with_residual = with_residual || br.residual.has_value();
-    with_diagonal = with_diagonal || (br.residual && br.residual->passes != 0);
+    // The diagonal passes use the scratchpad themselves.
+    if (br.residual && br.residual->passes != 0) resident_a = false;
   }
-  TilingChoice plan = search_tiling(builder.target(), {{g.m, g.n, g.k}, transpose_b, with_residual, branches.size()});
-  // The diagonal passes use the scratchpad themselves.
-  if (with_diagonal) plan.resident_a = false;
   const Tiling& t = plan.tiling;
   const std::uint64_t i_steps = ceil_div(ceil_div(g.m, g.dim), t.i);
   const std::uint64_t j_steps = ceil_div(ceil_div(g.n, g.dim), t.j);
@@ -191,13 +196,13 @@ void matmul(Builder& builder, const Matrix& a, bool transpose_b, const std::vect
             add_residual(builder, g, i, j, *br.residual);
           }
           configure(builder, a, transpose_b, br);
-          if (plan.resident_a) {
+          if (resident_a) {
             loop.a_spad_id = k_steps == 2 ? static_cast<int>(k0) + 1 : static_cast<int>(i0 & 1) + 1;
             if (a_loaded) loop.a = 0;
           }
           builder.loop_ws(loop);
         }
-        a_loaded = plan.resident_a;
+        a_loaded = resident_a;
       }
     }
   }

@@ -5,7 +5,7 @@
 
 #include "kernels/builder.h"
 #include "kernels/tensor.h"
-#include "kernels/tiling/tiling.h"
+#include "kernels/tiling/search.h"
 
 namespace systole::kernels {
 
@@ -29,6 +29,10 @@ struct MatmulBranch {
 
 // All products share A [m][k] and have equal n. Order: row block, branch, column block, k.
 void matmul(Builder& builder, const Matrix& a, bool transpose_b, const std::vector<MatmulBranch>& branches);
+
+// The same with given tiles: for read-outs that need whole rows (LayerNorm; c must be int8) or for comparing tilings.
+void matmul_tiled(Builder& builder, const Matrix& a, bool transpose_b, const std::vector<MatmulBranch>& branches,
+                  const TilingChoice& plan);
 
 // One product cut and ordered as Gemmini's library does it, instruction for instruction (tiled_matmul_outer), without residual.
 void matmul_gemmini(Builder& builder, const Matrix& a, bool transpose_b, const MatmulBranch& branch, const Tiling& tiling);

@@ -1,7 +1,8 @@
 #include "kernels/tiling/search.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <optional>
 
 #include "kernels/tiling/gemmini.h"
 #include "sim/base/errors.h"
@@ -50,10 +51,11 @@ std::uint64_t price(const Target& target, const TilingRequest& r, const Tiling& 
 
 }  // namespace
 
-TilingChoice search_tiling(const Target& target, const TilingRequest& r) {
+std::optional<TilingChoice> find_tiling(const Target& target, const TilingRequest& r) {
   const auto dim = static_cast<std::uint64_t>(target.dim);
   const std::uint64_t it = ceil_div(r.shape.m, dim), jt = ceil_div(r.shape.n, dim), kt = ceil_div(r.shape.k, dim);
-  const std::uint64_t output_tiles = std::max<std::uint64_t>(1, target.accumulator_rows / 2 / dim);
+  const std::uint64_t half = target.accumulator_rows / 2;
+  const std::uint64_t output_tiles = half > r.reserved_rows ? (half - r.reserved_rows) / dim : 0;
   const std::uint64_t input_tiles = target.scratchpad_rows / 2 / dim;
   std::optional<TilingChoice> best;
   for (std::uint64_t ni = 1; ni <= it; ++ni) {
@@ -61,6 +63,7 @@ TilingChoice search_tiling(const Target& target, const TilingRequest& r) {
     if (ni > 1 && i == ceil_div(it, ni - 1)) continue;
     for (std::uint64_t nj = 1; nj <= jt; ++nj) {
       const std::uint64_t j = ceil_div(jt, nj);
+      if (r.whole_rows && nj > 1) break;
       if (nj > 1 && j == ceil_div(jt, nj - 1)) continue;
       if (i * j > output_tiles || i + j > input_tiles) continue;
       // Operands in different banks, so that both can be read in one cycle: A from the bottom, B from the top of a half.
@@ -78,8 +81,16 @@ TilingChoice search_tiling(const Target& target, const TilingRequest& r) {
     }
     if (i == 1) break;
   }
-  SYSTOLE_CHECK(best.has_value());
-  return *best;
+  return best;
+}
+
+TilingChoice search_tiling(const Target& target, const TilingRequest& r) {
+  const std::optional<TilingChoice> choice = find_tiling(target, r);
+  if (!choice) {
+    throw ConfigError(fmt::format("half of {} accumulator rows and {} scratchpad rows does not hold one tile of each operand",
+                                  target.accumulator_rows, target.scratchpad_rows));
+  }
+  return *choice;
 }
 
 }  // namespace systole::kernels

@@ -1,6 +1,8 @@
 #pragma once
 // Tiling by search: every legal cut is priced with a simple model of the loop (array passes against memory beats) and the
 // cheapest wins. Priced per loop: each loop runs as long as the longer of its array passes and its loads.
+#include <optional>
+
 #include "kernels/target.h"
 #include "kernels/tiling/tiling.h"
 
@@ -11,6 +13,8 @@ struct TilingRequest {
   bool transpose_b = false;
   bool split_k = false;        // at least two loops per output tile (a residual is added between them)
   std::uint64_t branches = 1;  // products that share A
+  bool whole_rows = false;     // all columns of a row in the accumulator at once (LayerNorm in the read-out)
+  std::uint64_t reserved_rows = 0;  // accumulator rows at the end that must stay free
 };
 
 struct TilingChoice {
@@ -19,6 +23,9 @@ struct TilingChoice {
   std::uint64_t cycles = 0;    // estimate
 };
 
+// Nothing when whole rows do not fit half the accumulator.
+[[nodiscard]] std::optional<TilingChoice> find_tiling(const Target& target, const TilingRequest& request);
+// For requests that always have an answer: without whole rows.
 [[nodiscard]] TilingChoice search_tiling(const Target& target, const TilingRequest& request);
 
 }  // namespace systole::kernels

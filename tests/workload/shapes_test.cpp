@@ -117,6 +117,23 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"relu", with(bert(37, 64, 96, 2), NormForm::Affine, ProbabilityForm::Deferred, Activation::Relu)}),
     [](const auto& info) { return info.param.name; });
 
+LowerOptions fusion(NormFusion f) {
+  LowerOptions o;
+  o.norm_fusion = f;
+  return o;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Fusion, Shapes,
+    ::testing::Values(Case{"fused", bert(37, 80, 176, 5), 16, 256, 64, 1, fusion(NormFusion::kFused)},
+                      Case{"separate", bert(37, 80, 176, 5), 16, 256, 64, 1, fusion(NormFusion::kSeparate)},
+                      Case{"fused_wide", bert(70, 256, 512, 4), 16, 64, 256, 2, fusion(NormFusion::kFused)},
+                      Case{"fused_one_tile", bert(5, 16, 16, 1), 16, 64, 64, 1, fusion(NormFusion::kFused)},
+                      Case{"fused_fold", with(bert(37, 80, 96, 5), NormForm::Fold, ProbabilityForm::Calibrated), 16, 256, 64, 1,
+                           fusion(NormFusion::kFused)},
+                      Case{"does_not_fit", bert(37, 600, 64, 5), 16, 64, 64, 1, fusion(NormFusion::kFused)}),
+    [](const auto& info) { return info.param.name; });
+
 INSTANTIATE_TEST_SUITE_P(
     Machines, Shapes,
     ::testing::Values(Case{"dim4", bert(37, 80, 176, 5, 1, 29), 4}, Case{"dim8", bert(37, 80, 176, 5, 1, 29), 8},

@@ -1,6 +1,7 @@
 #include "workloads/lower/blocks.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "kernels/attention.h"
 #include "kernels/convert.h"
@@ -110,15 +111,15 @@ void attend(Session& s, const Pass& pass, const std::string& region, const Atten
                      {s.model().probability_form == ProbabilityForm::Deferred, pass.region + region});
 }
 
-void product_with_residual(Session& s, const Pass& pass, const std::string& region, const Activations& a,
-                           const kernels::Matrix& w, const kernels::Matrix& bias, const ResidualParameters& residual,
-                           const Activations& x, const Activations& out) {
-  const std::vector<kernels::Matrix> left = a.of(pass, s.sequences());
+namespace {
+
+// One branch per part of the pass.
+std::vector<MatmulBranch> residual_branches(Session& s, const Pass& pass, const kernels::Matrix& w, const kernels::Matrix& bias,
+                                            const ResidualParameters& residual, const Activations& x, const Activations& out) {
   const std::vector<kernels::Matrix> term = x.of(pass, s.sequences());
   const std::vector<kernels::Matrix> result = out.of(pass, s.sequences());
-  s.builder().region(pass.region + region, rows_in(left) * w.rows * w.cols);
-  s.builder().fence();
-  for (std::size_t part = 0; part < left.size(); ++part) {
+  std::vector<MatmulBranch> branches;
+  for (std::size_t part = 0; part < result.size(); ++part) {
     MatmulBranch b;
     b.b = w;
     b.d = bias;
@@ -129,8 +130,71 @@ void product_with_residual(Session& s, const Pass& pass, const std::string& regi
     r.diagonal = residual.diagonal;
     r.passes = residual.passes;
     b.residual = r;
-    kernels::matmul(s.builder(), left[part], false, {b});
+    branches.push_back(b);
   }
+  return branches;
+}
+
+kernels::StoreConfig norm_store(const Session& s, const NormParameters& parameters) {
+  kernels::StoreConfig store;
+  store.activation = parameters.affine.present() ? isa::Activation::kLayerNormAffine : isa::Activation::kLayerNorm;
+  store.scale = parameters.constants->scale;
+  store.pre_shift = parameters.constants->pre_shift;
+  store.wide_variance = s.model().wide_variance;
+  return store;
+}
+
+// The tiling of a product whose read-out is a LayerNorm, if that is possible and wanted.
+std::optional<kernels::TilingChoice> fused_tiling(const Session& s, const kernels::Target& target, const kernels::Matrix& a,
+                                                  const kernels::Matrix& w, const NormParameters& parameters) {
+  const NormFusion fusion = s.options().norm_fusion;
+  if (fusion == NormFusion::kSeparate) return std::nullopt;
+  kernels::TilingRequest request{{a.rows, w.cols, a.cols}, false, true, 1};
+  const kernels::TilingChoice separate = kernels::search_tiling(target, request);
+  request.whole_rows = true;
+  request.reserved_rows = parameters.affine.rows;
+  const std::optional<kernels::TilingChoice> fused = kernels::find_tiling(target, request);
+  if (!fused || fusion == NormFusion::kFused) return fused;
+  // A separate LayerNorm is bound by loading its int32 rows, 16 bytes a cycle.
+  return fused->cycles <= separate.cycles + a.rows * w.cols / 4 ? fused : std::nullopt;
+}
+
+}  // namespace
+
+void product_with_residual(Session& s, const Pass& pass, const std::string& region, const Activations& a,
+                           const kernels::Matrix& w, const kernels::Matrix& bias, const ResidualParameters& residual,
+                           const Activations& x, const Activations& out) {
+  const std::vector<kernels::Matrix> left = a.of(pass, s.sequences());
+  const std::vector<MatmulBranch> branches = residual_branches(s, pass, w, bias, residual, x, out);
+  s.builder().region(pass.region + region, rows_in(left) * w.rows * w.cols);
+  s.builder().fence();
+  for (std::size_t part = 0; part < left.size(); ++part) kernels::matmul(s.builder(), left[part], false, {branches[part]});
+}
+
+void product_with_residual_and_norm(Session& s, const Pass& pass, const std::string& region, const Activations& a,
+                                    const kernels::Matrix& w, const kernels::Matrix& bias, const ResidualParameters& residual,
+                                    const Activations& x, const Activations& sums, const std::string& norm_region,
+                                    const NormParameters& parameters, const Activations& out) {
+  const std::vector<kernels::Matrix> left = a.of(pass, s.sequences());
+  const std::optional<kernels::TilingChoice> plan = fused_tiling(s, s.builder().target(), left[0], w, parameters);
+  if (plan && !s.options().store_all_boundaries) s.drop_boundary(sums);
+  if (!plan || s.options().store_all_boundaries) product_with_residual(s, pass, region, a, w, bias, residual, x, sums);
+  if (!plan) {
+    norm(s, pass, norm_region, sums, parameters, out);
+    return;
+  }
+  std::vector<MatmulBranch> branches = residual_branches(s, pass, w, bias, residual, x, out);
+  s.builder().region(pass.region + region, s.options().store_all_boundaries ? 0 : rows_in(left) * w.rows * w.cols);
+  s.builder().fence();
+  if (parameters.affine.present()) {
+    (void)kernels::load_affine_rows(s.builder(), parameters.affine);
+    s.builder().fence();
+  }
+  for (std::size_t part = 0; part < left.size(); ++part) {
+    branches[part].store = norm_store(s, parameters);
+    kernels::matmul_tiled(s.builder(), left[part], false, {branches[part]}, *plan);
+  }
+  s.builder().fence();
 }
 
 void feed_forward(Session& s, const Pass& pass, const std::string& region, const Activations& x, const kernels::Matrix& w1,

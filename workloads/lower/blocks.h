@@ -36,6 +36,13 @@ void feed_forward(Session& session, const Pass& pass, const std::string& region,
                   const kernels::Matrix& b1, const ActivationConstants& constants, const Activations& out,
                   const Activations& sums);
 
+// The same with LayerNorm; `sums` gets the values before it. Fused when the options and the machine allow: `sums` is then only
+// written for validation.
+void product_with_residual_and_norm(Session& session, const Pass& pass, const std::string& region, const Activations& a,
+                                    const kernels::Matrix& w, const kernels::Matrix& bias, const ResidualParameters& residual,
+                                    const Activations& x, const Activations& sums, const std::string& norm_region,
+                                    const NormParameters& norm_parameters, const Activations& out);
+
 void norm(Session& session, const Pass& pass, const std::string& region, const Activations& x, const NormParameters& parameters,
           const Activations& out);
 

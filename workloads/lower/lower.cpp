@@ -158,21 +158,19 @@ void feed_forward_inner(Session& s, const Pass& pass, const LayerParameters& p, 
 void post_norm_layer(Session& s, const Pass& pass, const LayerParameters& p, const LayerBuffers& b, const Activations& x,
                      std::size_t visible, bool causal, std::size_t cross_visible) {
   self_attention(s, pass, p, b, x, visible, causal);
-  product_with_residual(s, pass, "attention/output", b.attention.context, p.attention.wo, p.attention.bo, p.attention.residual, x,
-                        b.attention_sum);
-  norm(s, pass, "attention/norm", b.attention_sum, p.norm1, b.norm1);
+  product_with_residual_and_norm(s, pass, "attention/output", b.attention.context, p.attention.wo, p.attention.bo,
+                                 p.attention.residual, x, b.attention_sum, "attention/norm", p.norm1, b.norm1);
   Activations y = b.norm1;
   if (cross_visible != 0) {
     project(s, pass, "cross_attention/query", p.cross, Projection::kQuery, y, b.cross.q);
     attend(s, pass, "cross_attention/", p.cross, b.cross, cross_visible, false);
-    product_with_residual(s, pass, "cross_attention/output", b.cross.context, p.cross.wo, p.cross.bo, p.cross.residual, y,
-                          b.cross_sum);
-    norm(s, pass, "cross_attention/norm", b.cross_sum, p.norm_cross, b.norm_cross);
+    product_with_residual_and_norm(s, pass, "cross_attention/output", b.cross.context, p.cross.wo, p.cross.bo,
+                                   p.cross.residual, y, b.cross_sum, "cross_attention/norm", p.norm_cross, b.norm_cross);
     y = b.norm_cross;
   }
   feed_forward_inner(s, pass, p, b, y);
-  product_with_residual(s, pass, "ffn/output", b.ffn_inner, p.w2, p.b2, p.ffn_residual, y, b.ffn_sum);
-  norm(s, pass, "ffn/norm", b.ffn_sum, p.norm2, b.norm2);
+  product_with_residual_and_norm(s, pass, "ffn/output", b.ffn_inner, p.w2, p.b2, p.ffn_residual, y, b.ffn_sum, "ffn/norm",
+                                 p.norm2, b.norm2);
 }
 
 // The int8 input of a post-LN stack, in memory when the program starts or computed by its first instructions.

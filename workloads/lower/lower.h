@@ -6,6 +6,9 @@
 
 namespace systole::workloads {
 
+// LayerNorm in the read-out of the product before it, while whole rows are in the accumulator; or as a kernel of its own.
+enum class NormFusion { kAuto, kSeparate, kFused };
+
 struct LowerOptions {
   // Also write boundaries that otherwise never leave the accumulator (scores, feed-forward sums), for validation.
   bool store_all_boundaries = false;
@@ -15,6 +18,8 @@ struct LowerOptions {
   bool last_logits_only = false;
   // Gpt2, EncoderDecoder: rows of the first pass; the others are decoded one by one. 0: the model's own `prefill`, or all.
   std::size_t prefill = 0;
+  // Post-LN models. kAuto: whichever the price model of the tiling search prefers. kFused: wherever it fits.
+  NormFusion norm_fusion = NormFusion::kAuto;
 };
 
 // `inputs` as for reference::evaluate; one map per item of the batch, all of the same sizes.

@@ -1,5 +1,7 @@
 #include "workloads/lower/session.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "kernels/layer_norm.h"
@@ -159,6 +161,14 @@ HeadActivations Session::head_activations(int layer, const std::string& name, st
 
 void Session::add_boundary(int layer, const std::string& name, const HeadActivations& heads) {
   add_boundary(layer, boundary_name(layer, name), heads, true, false, false);
+}
+
+void Session::drop_boundary(const Activations& a) {
+  const auto inside = [&](const Boundary& b) {
+    const std::uint64_t address = b.slices.at(0).address;
+    return !b.by_head && address >= a.all.address && address < a.all.at(a.all.rows, 0);
+  };
+  result_.boundaries.erase(std::remove_if(result_.boundaries.begin(), result_.boundaries.end(), inside), result_.boundaries.end());
 }
 
 void Session::add_boundary(int layer, const std::string& full_name, const HeadActivations& heads, bool by_head, bool scores,

@@ -85,6 +85,8 @@ class Session {
   Activations input(const std::string& name, std::size_t rows, std::size_t cols);
   // A boundary that is part of another buffer.
   void add_boundary(int layer, const std::string& name, const HeadActivations& heads);
+  // A boundary that stays in the accumulator after all: not compared.
+  void drop_boundary(const Activations& activations);
   // Input rows of one sequence.
   template <typename T>
   void fill(const Activations& to, std::size_t sequence, const Tensor& tensor) {
