@@ -7,7 +7,7 @@
 
 namespace systole::workloads {
 
-// Relative error below 2e-7; 0 below -87, largest finite power above 88. (Cody-Waite reduction, Taylor polynomial of degree 6.)
+// Relative error below 3e-7; 0 below -87, largest finite power above 88. (Cody-Waite reduction, Taylor polynomial of degree 6.)
 [[nodiscard]] inline float portable_exp(float x) {
   constexpr float kLog2e = 1.44269504F;
   constexpr float kLn2High = 0.693359375F;  // few bits: products with small integers are exact

@@ -334,28 +334,32 @@ Tensor SafetensorsFile::read(const std::string& tensor) const {
   return copy;
 }
 
-void SafetensorsFile::copy_to(const std::string& tensor, Dtype dtype, const Shape& shape, void* to) const {
+void SafetensorsFile::check(const std::string& tensor, Dtype dtype, const Shape& shape) const {
   const TensorView& found = view(tensor);
   if (found.dtype != name_of(dtype) || found.shape != shape) {
     throw ConfigError(fmt::format("{}: tensor '{}' is {} {}, needed is {} {}", name(), tensor, found.dtype,
                                   to_string(found.shape), name_of(dtype), to_string(shape)));
   }
+}
+
+void SafetensorsFile::copy_to(const std::string& tensor, void* to) const {
+  const TensorView& found = view(tensor);
   if (found.bytes != 0) {
     std::memcpy(to, found.data, found.bytes);
   }
 }
 
-std::vector<float> SafetensorsFile::read_floats(const std::string& tensor, const Shape& shape) const {
+void SafetensorsFile::floats_to(const std::string& tensor, const Shape& shape, std::size_t first, std::size_t count,
+                                float* to) const {
   const TensorView& found = view(tensor);
   if (found.shape != shape) {
     throw ConfigError(fmt::format("{}: tensor '{}' has shape {}, needed is {}", name(), tensor, to_string(found.shape),
                                   to_string(shape)));
   }
-  std::vector<float> values(elements_of(shape));
   const auto convert = [&](auto stored, auto to_float) {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      std::memcpy(&stored, found.data + i * sizeof stored, sizeof stored);
-      values[i] = to_float(stored);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::memcpy(&stored, found.data + (first + i) * sizeof stored, sizeof stored);
+      to[i] = to_float(stored);
     }
   };
   switch (usable_dtype(name(), tensor, found.dtype)) {
@@ -379,7 +383,21 @@ std::vector<float> SafetensorsFile::read_floats(const std::string& tensor, const
     case Dtype::I64:
       throw ConfigError(fmt::format("{}: tensor '{}' is {}, needed is a floating-point type", name(), tensor, found.dtype));
   }
+}
+
+std::vector<float> SafetensorsFile::read_floats(const std::string& tensor, const Shape& shape) const {
+  // The shape is checked against the file before memory of that size is asked for.
+  if (view(tensor).shape != shape) {
+    floats_to(tensor, shape, 0, 0, nullptr);
+  }
+  std::vector<float> values(elements_of(shape));
+  floats_to(tensor, shape, 0, values.size(), values.data());
   return values;
+}
+
+void SafetensorsFile::read_float_row(const std::string& tensor, const Shape& shape, std::size_t row, float* to) const {
+  SYSTOLE_CHECK(shape.size() == 2 && row < shape[0]);
+  floats_to(tensor, shape, row * shape[1], shape[1], to);
 }
 
 void write_safetensors(const std::string& path, const std::map<std::string, Tensor>& tensors, const Metadata& metadata) {

@@ -40,16 +40,21 @@ class SafetensorsFile {
   [[nodiscard]] Tensor read(const std::string& tensor) const;
   // As fp32: F32, F16, BF16 and F64 (rounded) are converted. ConfigError when the shape differs.
   [[nodiscard]] std::vector<float> read_floats(const std::string& tensor, const Shape& shape) const;
+  // One row of a matrix [rows, cols], converted likewise, without touching the others.
+  void read_float_row(const std::string& tensor, const Shape& shape, std::size_t row, float* to) const;
   // Exactly this element type and shape.
   template <typename T>
   [[nodiscard]] std::vector<T> read_as(const std::string& tensor, const Shape& shape) const {
+    check(tensor, dtype_of<T>(), shape);
     std::vector<T> values(elements_of(shape));
-    copy_to(tensor, dtype_of<T>(), shape, values.data());
+    copy_to(tensor, values.data());
     return values;
   }
 
  private:
-  void copy_to(const std::string& tensor, Dtype dtype, const Shape& shape, void* to) const;
+  void floats_to(const std::string& tensor, const Shape& shape, std::size_t first, std::size_t count, float* to) const;
+  void check(const std::string& tensor, Dtype dtype, const Shape& shape) const;
+  void copy_to(const std::string& tensor, void* to) const;
 
   struct Contents;
   std::unique_ptr<Contents> contents_;

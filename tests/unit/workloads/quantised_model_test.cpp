@@ -1,21 +1,14 @@
 #include "workloads/quantise/quantised_model.h"
 
-#include <filesystem>
-#include <random>
-
 #include <gtest/gtest.h>
 
-#include "sim/base/file.h"
+#include "temporary_folder.h"
 #include "workloads/weights/safetensors.h"
 
 namespace systole::workloads {
 namespace {
 
 const std::string kData = std::string(SYSTOLE_TEST_DATA) + "/numerics/";
-
-std::string temporary(const std::string& name) {
-  return (std::filesystem::temp_directory_path() / ("systole-" + std::to_string(::getpid()) + "-" + name)).string();
-}
 
 TEST(QuantisedModel, reads_sizes_and_constants_of_an_encoder) {
   const QuantisedFile file = load_quantised_file(kData + "bert_tiny.safetensors");
@@ -63,7 +56,8 @@ TEST(QuantisedModel, survives_writing_and_reading) {
   for (const char* name : {"bert_tiny", "bert_tiny_fold", "gpt2_tiny", "xattn_odd"}) {
     const std::string path = kData + name + ".safetensors";
     const QuantisedFile first = load_quantised_file(path);
-    const std::string copy = temporary(name);
+    const TemporaryFolder folder;
+    const std::string copy = folder.file("copy");
     save_quantised_model(copy, first.model, first.vectors);
     // Every tensor of the original is in the copy, bit by bit.
     const SafetensorsFile original(path);
@@ -74,13 +68,13 @@ TEST(QuantisedModel, survives_writing_and_reading) {
     for (const auto& [key, value] : original.metadata()) {
       EXPECT_EQ(written.metadata().at(key), value) << name << " " << key;
     }
-    std::filesystem::remove(copy);
   }
 }
 
 // Removing, reshaping or retyping any parameter is an error that names it.
 TEST(QuantisedModel, names_the_tensor_that_is_wrong) {
-  const std::string path = temporary("bad");
+  const TemporaryFolder folder;
+  const std::string path = folder.file("bad");
   const SafetensorsFile original(kData + "gpt2_tiny.safetensors");
   std::map<std::string, Tensor> tensors;
   for (const auto& entry : original.tensors()) {
@@ -106,11 +100,11 @@ TEST(QuantisedModel, names_the_tensor_that_is_wrong) {
       }
     }
   }
-  std::filesystem::remove(path);
 }
 
 TEST(QuantisedModel, refuses_impossible_sizes) {
-  const std::string path = temporary("sizes");
+  const TemporaryFolder folder;
+  const std::string path = folder.file("sizes");
   const SafetensorsFile original(kData + "bert_tiny.safetensors");
   std::map<std::string, Tensor> tensors;
   for (const auto& entry : original.tensors()) {
@@ -125,7 +119,6 @@ TEST(QuantisedModel, refuses_impossible_sizes) {
     write_safetensors(path, tensors, metadata);
     EXPECT_THROW((void)load_quantised_model(path), ConfigError) << key << " = " << value;
   }
-  std::filesystem::remove(path);
 }
 
 }  // namespace

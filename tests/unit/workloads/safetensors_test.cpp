@@ -2,13 +2,12 @@
 
 #include <cmath>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <random>
 
 #include <gtest/gtest.h>
 
 #include "sim/base/file.h"
+#include "temporary_folder.h"
 
 namespace systole::workloads {
 namespace {
@@ -40,21 +39,6 @@ void expect_rejected(const std::string& header, std::size_t data_bytes, const st
   const std::string error = error_of(container(header, data_bytes));
   EXPECT_NE(error.find(because), std::string::npos) << header << "\n" << error;
 }
-
-// A folder that disappears with the test.
-class Scratch {
- public:
-  Scratch() {
-    std::string name = (std::filesystem::temp_directory_path() / "systole-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Scratch() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 TEST(Safetensors, reads_a_minimal_file) {
   const std::string bytes = container(R"({"a":{"dtype":"I8","shape":[2,2],"data_offsets":[0,4]},"__metadata__":{"k":"v"}}  )", 4);
@@ -155,7 +139,7 @@ TEST(Safetensors, widens_half_and_bfloat16_exactly) {
 }
 
 TEST(Safetensors, writing_reading_and_writing_again_gives_the_same_bytes) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const SafetensorsFile original(kData + "units.safetensors");
   std::map<std::string, Tensor> tensors;
   for (const auto& entry : original.tensors()) {
@@ -176,7 +160,7 @@ TEST(Safetensors, writing_reading_and_writing_again_gives_the_same_bytes) {
 }
 
 TEST(Safetensors, reads_sharded_checkpoints_through_their_index) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   const std::vector<float> first = {1, 2}, second = {3};
   write_safetensors(scratch.file("one.safetensors"), {{"a", Tensor::from(first)}});
   write_safetensors(scratch.file("two.safetensors"), {{"b", Tensor::from(second)}});
@@ -194,7 +178,7 @@ TEST(Safetensors, reads_sharded_checkpoints_through_their_index) {
 }
 
 TEST(Safetensors, names_files_that_are_none) {
-  const Scratch scratch;
+  const TemporaryFolder scratch;
   EXPECT_THROW(SafetensorsFile{scratch.file("none")}, ConfigError);
   EXPECT_THROW(SafetensorsFile{scratch.path()}, ConfigError);
   EXPECT_THROW(SafetensorsFile{"/dev/zero"}, ConfigError);
