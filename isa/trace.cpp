@@ -213,6 +213,49 @@ Trace parse_trace(std::string_view text, const std::string& name) { return Reade
 
 Trace read_trace(const std::string& path) { return parse_trace(read_file(path), path); }
 
+std::string format_trace(const Trace& trace) {
+  const Program& program = trace.program;
+  if (!program.image.empty() || !program.host_ops.empty()) {
+    throw ConfigError(fmt::format("{}: error: a trace cannot hold an image or operations of the CPU", trace.name));
+  }
+  std::string text = fmt::format("{}\n", kHeader);
+  if (!trace.machine.empty()) {
+    text += "machine";
+    for (const MachineSetting& entry : trace.machine) text += fmt::format(" {}={}", entry.key, entry.value);
+    text += "\n";
+  }
+  if (trace.memory) text += fmt::format("mem latency={} beat_bytes={}\n", trace.memory->latency, trace.memory->beat_bytes);
+  text += fmt::format("# loop_conv encoding={}\n", trace.loop_conv_encoding);
+  for (const Symbol& symbol : program.symbols) text += fmt::format("# tensor {} {:x} {}\n", symbol.name, symbol.address, symbol.bytes);
+  for (const Fill& fill : trace.fills) {
+    text += fmt::format("fill {:x} {} {} {} {} {}\n", fill.address, fill.bytes, fill.element_bytes == 1 ? "int8" : "int32", fill.lo, fill.hi, fill.seed);
+  }
+  for (const Resident& resident : trace.residents) {
+    text += fmt::format("resident {:x} {} {} {}\n", resident.address, resident.bytes, resident.dirty ? "dirty" : "clean", resident.way);
+  }
+  for (const Item& item : program.items) {
+    switch (item.kind) {
+      case ItemKind::kCommand:
+        text += fmt::format("cmd {} {:x} {:x}\n", item.instruction.funct, item.instruction.rs1, item.instruction.rs2);
+        break;
+      case ItemKind::kGap:
+        text += fmt::format("gap {}\n", item.value);
+        break;
+      case ItemKind::kFence:
+        text += "fence\n";
+        break;
+      case ItemKind::kRegion:
+        SYSTOLE_CHECK(item.value < program.regions.size());
+        text += fmt::format("# region {}\n", program.regions[item.value].name);
+        break;
+      case ItemKind::kHostOp:
+        SYSTOLE_CHECK(false);
+    }
+  }
+  for (const CheckRange& check : trace.checks) text += fmt::format("check {:x} {}\n", check.address, check.bytes);
+  return text;
+}
+
 void apply_fills(const Trace& trace, Memory& memory) {
   for (const Fill& fill : trace.fills) {
     if (!memory.contains(fill.address, fill.bytes)) outside(trace, fill.line, fill.address, fill.bytes, memory);

@@ -70,6 +70,9 @@ struct Trace {
 [[nodiscard]] Trace read_trace(const std::string& path);                                // plain or gzip
 [[nodiscard]] Trace parse_trace(std::string_view text, const std::string& name);
 
+// The text of a trace. parse_trace reads it back; host operations and image segments have no place in it (ConfigError).
+[[nodiscard]] std::string format_trace(const Trace& trace);
+
 // Writes the initial memory. Throws ConfigError for a range outside of `memory`.
 void apply_fills(const Trace& trace, Memory& memory);
 
