@@ -19,12 +19,9 @@
 namespace systole::isa {
 namespace {
 
-// A line of text may stand for many bytes (.zero, .fill): all of them together stay below this.
-constexpr std::uint64_t kMaxImageBytes = std::uint64_t{1} << 30;
-
 class Assembler {
  public:
-  explicit Assembler(std::string name) : name_(std::move(name)) {}
+  Assembler(std::string name, std::uint64_t max_image_bytes) : name_(std::move(name)), max_image_bytes_(max_image_bytes) {}
 
   Program assemble(std::string_view text) {
     std::size_t number = 0;
@@ -108,8 +105,8 @@ class Assembler {
   std::vector<std::uint8_t>& open_segment(const SourceLine& at, std::uint64_t more) {
     if (program_.image.empty()) at.fail(at.words()[0], fmt::format("{} before the first .segment", at.words()[0].text));
     Segment& segment = program_.image.back();
-    if (more > kMaxImageBytes - image_bytes_) {
-      at.fail(at.words()[0], fmt::format("the initial memory is larger than {} bytes", kMaxImageBytes));
+    if (more > max_image_bytes_ - image_bytes_) {
+      at.fail(at.words()[0], fmt::format("the initial memory is larger than {} bytes", max_image_bytes_));
     }
     if (segment.bytes.size() + more > ~std::uint64_t{0} - segment.address) at.fail(at.words()[0], "the segment passes the end of memory");
     image_bytes_ += more;
@@ -363,11 +360,14 @@ class Assembler {
   std::string name_;
   Program program_;
   std::unordered_map<std::string, std::uint64_t> symbols_;
+  std::uint64_t max_image_bytes_;
   std::uint64_t image_bytes_ = 0;
 };
 
 }  // namespace
 
-Program assemble(std::string_view text, const std::string& name) { return Assembler(name).assemble(text); }
+Program assemble(std::string_view text, const std::string& name, std::uint64_t max_image_bytes) {
+  return Assembler(name, max_image_bytes).assemble(text);
+}
 
 }  // namespace systole::isa

@@ -26,8 +26,11 @@
 
 namespace systole::isa {
 
+// A line may stand for many bytes (.zero, .fill); all segments together stay below this.
+inline constexpr std::uint64_t kMaxImageBytes = std::uint64_t{1} << 30;
+
 // Throws ConfigError "file:line:column: what; nearest: ...".
-[[nodiscard]] Program assemble(std::string_view text, const std::string& name);
+[[nodiscard]] Program assemble(std::string_view text, const std::string& name, std::uint64_t max_image_bytes = kMaxImageBytes);
 
 // assemble(disassemble(program)) == program.
 [[nodiscard]] std::string disassemble(const Program& program);

@@ -1,0 +1,13 @@
+#pragma once
+// One function per text or binary reader: takes arbitrary bytes, accepts a ConfigError, checks the round trip of what was read. Anything else
+// (another exception, a crash) is a finding. Used by the libFuzzer programs and by the quick mutation test.
+#include <string_view>
+
+namespace systole::test {
+
+void parse_as_assembly(std::string_view bytes);
+void parse_as_container(std::string_view bytes);
+void parse_as_trace(std::string_view bytes);
+void parse_as_expectation(std::string_view bytes);
+
+}  // namespace systole::test
