@@ -41,8 +41,8 @@ ModelConfig gpt2(const char* name, std::size_t layers, std::size_t d, std::size_
   return config;
 }
 
-// "Attention Is All You Need" (Vaswani et al. 2017), table 3 "base"; shared vocabulary of section 5.1. The paper names no limit
-// of positions and no epsilon: 512 and 1e-6 are those of the authors' tensor2tensor.
+// "Attention Is All You Need" (Vaswani et al. 2017), table 3 "base"; shared vocabulary of section 5.1. The paper names
+// no limit of positions and no epsilon: 512 and 1e-6 are those of the authors' tensor2tensor.
 ModelConfig transformer_base() {
   ModelConfig config;
   config.name = "transformer-base";

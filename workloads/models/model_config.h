@@ -22,7 +22,7 @@ struct ModelConfig {
   std::size_t heads = 0;           // of d / heads columns each
   std::size_t vocabulary = 0;
   std::size_t max_positions = 0;
-  std::size_t type_vocabulary = 0;     // Bert: token types; the first is used
+  std::size_t type_vocabulary = 0;  // Bert: token types; the first is used
   double norm_epsilon = 0;
   bool embedding_norm = false;         // LayerNorm right after the embeddings
   bool sinusoidal_positions = false;   // and tokens scaled by sqrt(d), as in the original Transformer

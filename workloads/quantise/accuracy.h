@@ -16,8 +16,8 @@ struct BoundaryAccuracy {
   ErrorMetrics metrics;
 };
 
-// Fed with boundaries in order of layers (as reference::evaluate reports them, or as a machine left them in memory), runs the
-// float model of the same tokens beside them, one layer at a time.
+// Fed with boundaries in order of layers (as reference::evaluate reports them, or as a machine left them in memory),
+// runs the float model of the same tokens beside them, one layer at a time.
 class FloatComparison {
  public:
   // `target`: tokens of an EncoderDecoder's decoder. Both must outlive the comparison.
@@ -39,15 +39,15 @@ class FloatComparison {
   };
   void advance_to(std::size_t layer);
   [[nodiscard]] std::optional<Real> find(std::size_t layer, const std::string& what);
-  [[nodiscard]] std::optional<Real> in_attention(const AttentionWeights& weights, const reference::AttentionTrace& trace,
-                                                 const std::string& what) const;
+  [[nodiscard]] std::optional<Real> in_attention(const AttentionWeights& weights,
+                                                 const reference::AttentionTrace& trace, const std::string& what) const;
   void compare(const std::string& name, const Tensor& boundary, const Real& real);
 
   const WeightSource& source_;
   const QuantisedModel& model_;
   std::vector<std::int32_t> target_;
-  Matrix<float> x_;         // input of the next layer to run
-  Matrix<float> encoded_;   // EncoderDecoder
+  Matrix<float> x_;        // input of the next layer to run
+  Matrix<float> encoded_;  // EncoderDecoder
   Matrix<float> scratch_;
   std::optional<std::size_t> layer_;  // whose trace is held
   reference::LayerTrace trace_;

@@ -95,7 +95,8 @@ NormRange norm_range(const Matrix<float>& input, const Matrix<float>& affine_out
   return range;
 }
 
-LayerRanges ranges_of(const ModelConfig& config, const Matrix<float>& x, const reference::LayerTrace& trace, NormForm form) {
+LayerRanges ranges_of(const ModelConfig& config, const Matrix<float>& x, const reference::LayerTrace& trace,
+                      NormForm form) {
   const bool pre_norm = config.architecture == Architecture::Gpt2;
   const double epsilon = config.norm_epsilon;
   LayerRanges ranges;

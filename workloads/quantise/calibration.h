@@ -14,7 +14,7 @@ struct AttentionRanges {
   std::vector<double> q, k, v;  // largest magnitude per head
   std::vector<double> p;        // largest probability per head
   double ctx = 0;
-  double sum = 0;               // output projection + residual
+  double sum = 0;  // output projection + residual
 };
 
 struct NormRange {
@@ -35,7 +35,7 @@ struct LayerRanges {
 [[nodiscard]] NormRange norm_range(const Matrix<float>& input, const Matrix<float>& affine_output, NormForm form,
                                    double epsilon);
 // `x` is the layer's input.
-[[nodiscard]] LayerRanges ranges_of(const ModelConfig& config, const Matrix<float>& x, const reference::LayerTrace& trace,
-                                    NormForm form);
+[[nodiscard]] LayerRanges ranges_of(const ModelConfig& config, const Matrix<float>& x,
+                                    const reference::LayerTrace& trace, NormForm form);
 
 }  // namespace systole::workloads

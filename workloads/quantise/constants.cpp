@@ -17,9 +17,7 @@ constexpr double kLn2 = 0.693147;  // as in Gemmini's gemmini.h
 // Finer scales make qln2_inv = 65536 / qln2 too coarse to count halvings.
 constexpr double kFinestExpScale = 8.5e-5;
 
-std::int32_t truncated(double x) {
-  return static_cast<std::int32_t>(std::clamp(x, -kInt32Range, kInt32Range - 1));
-}
+std::int32_t truncated(double x) { return static_cast<std::int32_t>(std::clamp(x, -kInt32Range, kInt32Range - 1)); }
 
 }  // namespace
 

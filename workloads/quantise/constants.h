@@ -1,6 +1,7 @@
 #pragma once
-// Integer constants of the machine's non-linear operations, computed in double from a real scale S (one unit of the integer
-// operand) and truncated toward zero as C does. Polynomials: Kim et al., "I-BERT: Integer-only BERT Quantization", 2021.
+// Integer constants of the machine's non-linear operations, computed in double from a real scale S (one unit of the
+// integer operand) and truncated toward zero as C does. Polynomials: Kim et al., "I-BERT: Integer-only BERT
+// Quantization", 2021.
 #include <cstddef>
 #include <cstdint>
 

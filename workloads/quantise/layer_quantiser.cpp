@@ -11,11 +11,11 @@
 namespace systole::workloads {
 namespace {
 
-constexpr double kInt32Range = 2147483648.0;   // 2^31
+constexpr double kInt32Range = 2147483648.0;    // 2^31
 constexpr double kSafeResidual = 1073741824.0;  // 2^30: leaves the other half of the range to product and bias
 constexpr double kMaxProduct = 16384.0;         // |-128 * -128|
 constexpr double kLargestInt8 = 127.0;
-constexpr double kHeadroom = 1.05;              // of calibrated probabilities
+constexpr double kHeadroom = 1.05;  // of calibrated probabilities
 
 void require(bool holds, const std::string& tensor, const std::string& what) {
   if (!holds) {
@@ -30,7 +30,8 @@ void require_finite(const std::string& tensor, const Matrix<float>& w) {
 // fp32 value of a configuration register, where 0 would erase the data and all ones means "keep".
 float register_scale(const std::string& tensor, double value) {
   const auto rounded = static_cast<float>(value);
-  require(std::isfinite(rounded) && rounded != 0, tensor, fmt::format("scale {} is no finite non-zero fp32 number", value));
+  require(std::isfinite(rounded) && rounded != 0, tensor,
+          fmt::format("scale {} is no finite non-zero fp32 number", value));
   return rounded;
 }
 
@@ -90,8 +91,8 @@ struct QuantisedLinear {
 };
 
 // Columns [first, first + count) of a linear layer whose int32 results are read out on their own.
-QuantisedLinear quantise_columns(const std::string& weight_name, const std::string& bias_name, const FoldedLinear& linear,
-                                 std::size_t first, std::size_t count, double in_scale) {
+QuantisedLinear quantise_columns(const std::string& weight_name, const std::string& bias_name,
+                                 const FoldedLinear& linear, std::size_t first, std::size_t count, double in_scale) {
   const Matrix<float>& w = weights_of(linear);
   QuantisedLinear quantised;
   require_finite(weight_name, w);
@@ -110,9 +111,9 @@ LayerQuantiser::LayerQuantiser(const ModelConfig& config, const QuantiseOptions&
                                std::size_t max_keys)
     : config_(config), options_(options), wide_variance_(wide_variance), max_keys_(max_keys) {}
 
-HeadWeights LayerQuantiser::head(const std::string& name, std::size_t layer, std::size_t h, const FloatAttention& weights,
-                                 const Int8Stream& queries, const Int8Stream& keys, const AttentionRanges& ranges,
-                                 double ctx_scale) const {
+HeadWeights LayerQuantiser::head(const std::string& name, std::size_t layer, std::size_t h,
+                                 const FloatAttention& weights, const Int8Stream& queries, const Int8Stream& keys,
+                                 const AttentionRanges& ranges, double ctx_scale) const {
   const std::size_t dk = config_.dk();
   const auto columns = [&](const char* which, const FloatLinear& linear, const Int8Stream& x) {
     // Folding a head's columns only: the other heads fold their own.
@@ -161,8 +162,9 @@ HeadWeights LayerQuantiser::head(const std::string& name, std::size_t layer, std
       break;
     case ProbabilityForm::Calibrated:
     case ProbabilityForm::Fixed127:
-      head.p_scale = (options_.probability_form == ProbabilityForm::Fixed127 ? 1.0 : std::min(1.0, kHeadroom * ranges.p[h])) /
-                     kLargestInt8;
+      head.p_scale =
+          (options_.probability_form == ProbabilityForm::Fixed127 ? 1.0 : std::min(1.0, kHeadroom * ranges.p[h])) /
+          kLargestInt8;
       head.probability_scale = register_scale(name + "ap", 1.0 / (kLargestInt8 * head.p_scale));
       head.context_scale = register_scale(name + "ac", head.p_scale * head.sv / ctx_scale);
       break;
@@ -225,7 +227,8 @@ void LayerQuantiser::project(AttentionWeights& attention, const std::string& pre
   attention.out_scale = out.out_scale;
 }
 
-ActivationConstants LayerQuantiser::activation(const std::string& name, double in_scale, const LayerRanges& ranges) const {
+ActivationConstants LayerQuantiser::activation(const std::string& name, double in_scale,
+                                               const LayerRanges& ranges) const {
   ActivationConstants constants;
   constants.in_scale = in_scale;
   constants.out_scale = scale_of(name, ranges.activation);
@@ -242,8 +245,9 @@ ActivationConstants LayerQuantiser::activation(const std::string& name, double i
   };
   while (!fits(constants.pre_shift)) {
     ++constants.pre_shift;
-    require(constants.pre_shift <= kMaxPreShift, name + ".c",
-            fmt::format("pre-activations up to {} of scale {} need a pre-shift above {}", largest, in_scale, kMaxPreShift));
+    require(
+        constants.pre_shift <= kMaxPreShift, name + ".c",
+        fmt::format("pre-activations up to {} of scale {} need a pre-shift above {}", largest, in_scale, kMaxPreShift));
   }
   const GeluConstants gelu = gelu_constants(std::ldexp(in_scale, constants.pre_shift), options_.gelu);
   constants.qb = gelu.qb;
@@ -252,8 +256,8 @@ ActivationConstants LayerQuantiser::activation(const std::string& name, double i
   return constants;
 }
 
-void LayerQuantiser::first_half(LayerWeights& layer, const std::string& prefix, const FloatLinear& up, const Int8Stream& x,
-                                const LayerRanges& ranges) const {
+void LayerQuantiser::first_half(LayerWeights& layer, const std::string& prefix, const FloatLinear& up,
+                                const Int8Stream& x, const LayerRanges& ranges) const {
   QuantisedLinear w1 = quantise_columns(prefix + "W1", prefix + "b1", fold(up.w, up.b, x), 0, up.w.cols, x.scale);
   layer.activation = activation(prefix + "ge", w1.scale, ranges);
   layer.w1 = std::move(w1.w);
@@ -269,8 +273,8 @@ void LayerQuantiser::second_half(LayerWeights& layer, const std::string& prefix,
   layer.out_scale = w2.out_scale;
 }
 
-NormConstants LayerQuantiser::norm(const std::string& name, const FloatNorm& norm, double in_scale, const NormRange& range,
-                                   Int8Stream& out) const {
+NormConstants LayerQuantiser::norm(const std::string& name, const FloatNorm& norm, double in_scale,
+                                   const NormRange& range, Int8Stream& out) const {
   NormConstants constants;
   if (!wide_variance_) {
     const double smallest = smallest_norm_scale(config_.d, options_.margin * range.deviation);
@@ -297,8 +301,8 @@ NormConstants LayerQuantiser::norm(const std::string& name, const FloatNorm& nor
   return constants;
 }
 
-LayerWeights LayerQuantiser::post_norm(std::size_t index, const FloatLayer& weights, const LayerRanges& ranges, Int8Stream& x,
-                                       const Int8Stream* encoded) const {
+LayerWeights LayerQuantiser::post_norm(std::size_t index, const FloatLayer& weights, const LayerRanges& ranges,
+                                       Int8Stream& x, const Int8Stream* encoded) const {
   const std::string prefix = fmt::format("q.{}.", index);
   LayerWeights layer;
   layer.attention = heads(prefix + "at", index, weights.attention, x, x, ranges.attention);
@@ -320,8 +324,8 @@ LayerWeights LayerQuantiser::post_norm(std::size_t index, const FloatLayer& weig
   return layer;
 }
 
-LayerWeights LayerQuantiser::pre_norm(std::size_t index, const FloatLayer& weights, const LayerRanges& ranges, double& h_scale,
-                                      double h_range) const {
+LayerWeights LayerQuantiser::pre_norm(std::size_t index, const FloatLayer& weights, const LayerRanges& ranges,
+                                      double& h_scale, double h_range) const {
   const std::string prefix = fmt::format("q.{}.", index);
   LayerWeights layer;
   Int8Stream y;
@@ -340,8 +344,7 @@ LayerWeights LayerQuantiser::pre_norm(std::size_t index, const FloatLayer& weigh
 }
 
 LanguageHead LayerQuantiser::language_head(const Matrix<float>& w, const Int8Stream& x) const {
-  QuantisedLinear linear =
-      quantise_columns("lm.W", "lm.b", fold(w, std::vector<float>(w.cols), x), 0, w.cols, x.scale);
+  QuantisedLinear linear = quantise_columns("lm.W", "lm.b", fold(w, std::vector<float>(w.cols), x), 0, w.cols, x.scale);
   LanguageHead head;
   head.w = std::move(linear.w);
   if (!x.gamma.empty()) {

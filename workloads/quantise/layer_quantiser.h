@@ -1,6 +1,6 @@
 #pragma once
-// Chooses scales and integer constants of one layer from its float weights and calibrated ranges, and proves that no integer
-// can leave its range.
+// Chooses scales and integer constants of one layer from its float weights and calibrated ranges, and proves that no
+// integer can leave its range.
 #include <string>
 
 #include "workloads/quantise/calibration.h"
@@ -8,7 +8,8 @@
 
 namespace systole::workloads {
 
-// An int8 activation between layers: real value = integer * scale [* gamma + beta]. gamma is empty unless LayerNorm was folded.
+// An int8 activation between layers: real value = integer * scale [* gamma + beta]. gamma is empty unless LayerNorm was
+// folded.
 struct Int8Stream {
   double scale = 0;
   std::vector<float> gamma, beta;
@@ -18,15 +19,17 @@ class LayerQuantiser {
  public:
   LayerQuantiser(const ModelConfig& config, const QuantiseOptions& options, bool wide_variance, std::size_t max_keys);
 
-  // `x`: the layer's int8 input; becomes its output. `encoded`: the encoder's output for decoder layers, otherwise null.
-  [[nodiscard]] LayerWeights post_norm(std::size_t index, const FloatLayer& weights, const LayerRanges& ranges, Int8Stream& x,
-                                       const Int8Stream* encoded) const;
-  // `h_scale`: scale of the int32 residual; becomes that of the layer's output. `h_range`: largest magnitude of the input.
-  [[nodiscard]] LayerWeights pre_norm(std::size_t index, const FloatLayer& weights, const LayerRanges& ranges, double& h_scale,
-                                      double h_range) const;
+  // `x`: the layer's int8 input; becomes its output. `encoded`: the encoder's output for decoder layers, otherwise
+  // null.
+  [[nodiscard]] LayerWeights post_norm(std::size_t index, const FloatLayer& weights, const LayerRanges& ranges,
+                                       Int8Stream& x, const Int8Stream* encoded) const;
+  // `h_scale`: scale of the int32 residual; becomes that of the layer's output. `h_range`: largest magnitude of the
+  // input.
+  [[nodiscard]] LayerWeights pre_norm(std::size_t index, const FloatLayer& weights, const LayerRanges& ranges,
+                                      double& h_scale, double h_range) const;
   // LayerNorm of int32 rows of scale `in_scale`; `out` is the int8 result. `name` stands for it in errors ("q.3.n1").
-  [[nodiscard]] NormConstants norm(const std::string& name, const FloatNorm& norm, double in_scale, const NormRange& range,
-                                   Int8Stream& out) const;
+  [[nodiscard]] NormConstants norm(const std::string& name, const FloatNorm& norm, double in_scale,
+                                   const NormRange& range, Int8Stream& out) const;
   [[nodiscard]] LanguageHead language_head(const Matrix<float>& w, const Int8Stream& x) const;
 
  private:
@@ -41,11 +44,12 @@ class LayerQuantiser {
     Residual residual;
     double out_scale = 0;
   };
-  [[nodiscard]] HeadWeights head(const std::string& name, std::size_t layer, std::size_t h, const FloatAttention& weights,
-                                 const Int8Stream& queries, const Int8Stream& keys, const AttentionRanges& ranges,
-                                 double ctx_scale) const;
+  [[nodiscard]] HeadWeights head(const std::string& name, std::size_t layer, std::size_t h,
+                                 const FloatAttention& weights, const Int8Stream& queries, const Int8Stream& keys,
+                                 const AttentionRanges& ranges, double ctx_scale) const;
   [[nodiscard]] AttentionWeights heads(const std::string& name, std::size_t layer, const FloatAttention& weights,
-                                       const Int8Stream& queries, const Int8Stream& keys, const AttentionRanges& ranges) const;
+                                       const Int8Stream& queries, const Int8Stream& keys,
+                                       const AttentionRanges& ranges) const;
   // Product of an int8 activation of scale `in_scale` with all of `linear`, plus residual.
   [[nodiscard]] Projection projection(const std::string& weight_name, const std::string& residual_name, double in_scale,
                                       const FloatLinear& linear, const ResidualInput& residual) const;
@@ -55,7 +59,8 @@ class LayerQuantiser {
                   const LayerRanges& ranges) const;
   void second_half(LayerWeights& layer, const std::string& prefix, const FloatLinear& down,
                    const ResidualInput& residual) const;
-  [[nodiscard]] ActivationConstants activation(const std::string& name, double in_scale, const LayerRanges& ranges) const;
+  [[nodiscard]] ActivationConstants activation(const std::string& name, double in_scale,
+                                               const LayerRanges& ranges) const;
 
   const ModelConfig& config_;
   const QuantiseOptions& options_;

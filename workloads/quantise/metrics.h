@@ -27,7 +27,8 @@ class ErrorMetrics {
   }
   // 10 log10(energy of the reference / energy of the error); infinite when equal.
   [[nodiscard]] double sqnr_db() const {
-    return error_energy_ == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(reference_energy_ / error_energy_);
+    return error_energy_ == 0 ? std::numeric_limits<double>::infinity()
+                              : 10 * std::log10(reference_energy_ / error_energy_);
   }
   [[nodiscard]] double max_abs() const { return max_abs_; }
   [[nodiscard]] double reference_max() const { return reference_max_; }

@@ -176,7 +176,8 @@ HeadWeights Reader::head(const std::string& prefix, const QuantisedModel& model)
   head.pre_shift = pre_shift(prefix + "sh", integers(prefix + "sh", 1)[0]);
   // Beyond these the mask of the attention would not fit int32.
   if (head.exp.qln2 < 1 || static_cast<std::int64_t>(head.exp.qln2) << head.pre_shift > (std::int64_t{1} << 24)) {
-    fail(file_, fmt::format("tensor '{}c': qln2 = {} with a pre-shift of {} is out of range", prefix, c[2], head.pre_shift));
+    fail(file_,
+         fmt::format("tensor '{}c': qln2 = {} with a pre-shift of {} is out of range", prefix, c[2], head.pre_shift));
   }
   head.sq = information(prefix + "Sq");
   head.sk = information(prefix + "Sk");
@@ -219,8 +220,9 @@ LayerWeights Reader::layer(std::size_t index, const QuantisedModel& model) const
   layer.b1 = integers(prefix + "b1", model.f);
   layer.b2 = integers(prefix + "b2", model.d);
   const std::vector<std::int32_t> c = integers(prefix + "ge.c", 3);
-  layer.activation = {pre_shift(prefix + "ge.c", c[0]), c[1], c[2], scale(prefix + "ge.a"),
-                      information(prefix + "ge.S"), information(prefix + "ge.Sg")};
+  layer.activation = {
+      pre_shift(prefix + "ge.c", c[0]), c[1], c[2], scale(prefix + "ge.a"), information(prefix + "ge.S"),
+      information(prefix + "ge.Sg")};
   layer.ffn_residual = residual(prefix + "r2", model.d);
   layer.out_scale = information(prefix + (model.architecture == Architecture::Gpt2 ? "Sh" : "S2"));
   if (model.architecture == Architecture::Gpt2 &&
@@ -232,13 +234,12 @@ LayerWeights Reader::layer(std::size_t index, const QuantisedModel& model) const
 }
 
 void read_sizes(const SafetensorsFile& file, Notes& notes, QuantisedModel& model) {
-  model.architecture = notes.choice("arch",
-                                    {Architecture::Bert, Architecture::Gpt2, Architecture::CrossAttention,
-                                     Architecture::EncoderDecoder},
-                                    "bert");
+  model.architecture = notes.choice(
+      "arch", {Architecture::Bert, Architecture::Gpt2, Architecture::CrossAttention, Architecture::EncoderDecoder},
+      "bert");
   model.norm_form = notes.choice("ln", {NormForm::Affine, NormForm::Fold}, "affine");
-  model.probability_form = notes.choice(
-      "p", {ProbabilityForm::Deferred, ProbabilityForm::Calibrated, ProbabilityForm::Fixed127}, "defer");
+  model.probability_form =
+      notes.choice("p", {ProbabilityForm::Deferred, ProbabilityForm::Calibrated, ProbabilityForm::Fixed127}, "defer");
   model.activation = notes.choice("act", {Activation::Gelu, Activation::Relu}, "gelu");
   model.wide_variance = notes.size("wide", 0) != 0;
   model.d = notes.size("d");
@@ -364,8 +365,8 @@ class Writer {
     }
   }
   void put(const std::string& prefix, const HeadWeights& head, ProbabilityForm form);
-  void put(const std::string& layer, const std::string& kind, const std::string& suffix, const AttentionWeights& attention,
-           ProbabilityForm form);
+  void put(const std::string& layer, const std::string& kind, const std::string& suffix,
+           const AttentionWeights& attention, ProbabilityForm form);
   void put(const std::string& prefix, const LayerWeights& layer, const QuantisedModel& model);
 
  private:
@@ -462,23 +463,25 @@ Metadata metadata_of(const QuantisedModel& model) {
 }  // namespace
 
 std::int32_t mask_magnitude(std::size_t dk, const HeadWeights& head) {
-  // Any two scores of int8 operands are less than 2 * dk * 2^14 apart. The exponential is 0 from 32 halvings on, and since
-  // qln2_inv is truncated (by up to 11 % at qln2 = 8192) 48 * qln2 below the maximum is enough; 64 covers the rounding shift.
+  // Any two scores of int8 operands are less than 2 * dk * 2^14 apart. The exponential is 0 from 32 halvings on, and
+  // since qln2_inv is truncated (by up to 11 % at qln2 = 8192) 48 * qln2 below the maximum is enough; 64 covers the
+  // rounding shift.
   constexpr std::int64_t kHalvings = 48;
   constexpr std::int64_t kRounding = 64;
   const std::int64_t spread = 2 * static_cast<std::int64_t>(dk) * (1 << 14);
   const std::int64_t magnitude = spread + ((kHalvings * head.exp.qln2 + kRounding) << head.pre_shift);
   if (magnitude >= std::int64_t{1} << 30) {
-    throw ConfigError(fmt::format("a mask of {} leaves no room in int32 (dk = {}, qln2 = {}, pre-shift {})", magnitude, dk,
-                                  head.exp.qln2, head.pre_shift));
+    throw ConfigError(fmt::format("a mask of {} leaves no room in int32 (dk = {}, qln2 = {}, pre-shift {})", magnitude,
+                                  dk, head.exp.qln2, head.pre_shift));
   }
   return static_cast<std::int32_t>(magnitude);
 }
 
 QuantisedModel load_quantised_model(const std::string& path) { return read_model(SafetensorsFile(path)); }
 
-QuantisedFile load_quantised_file(const std::string& path) {
-  const SafetensorsFile file(path);
+QuantisedFile load_quantised_file(const std::string& path) { return load_quantised_file(SafetensorsFile(path)); }
+
+QuantisedFile load_quantised_file(const SafetensorsFile& file) {
   QuantisedFile loaded;
   loaded.model = read_model(file);
   for (const auto& entry : file.tensors()) {

@@ -1,7 +1,7 @@
 #pragma once
-// A Transformer as the machine computes it: int8 weights, int32 biases, integer constants and fp32 scales, every one of them
-// stored so that no run ever has to calibrate again. The comments name the tensors of the safetensors form, where `q.{L}.` is
-// layer L, `q.{L}.at.{h}.` head h of its attention and `q.{L}.xa.{h}.` head h of its cross attention.
+// A Transformer as the machine computes it: int8 weights, int32 biases, integer constants and fp32 scales, every one of
+// them stored so that no run ever has to calibrate again. The comments name the tensors of the safetensors form, where
+// `q.{L}.` is layer L, `q.{L}.at.{h}.` head h of its attention and `q.{L}.xa.{h}.` head h of its cross attention.
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -13,9 +13,11 @@
 
 namespace systole::workloads {
 
-// Affine: gamma and beta act in the read-out of LayerNorm. Fold: they went into the next weights; LayerNorm emits (x-mean)/sd.
+// Affine: gamma and beta act in the read-out of LayerNorm. Fold: they went into the next weights; LayerNorm emits
+// (x-mean)/sd.
 enum class NormForm { Affine, Fold };
-// Deferred: P = exp/max, 1/sum applied when the context is read. Calibrated: scale per head from data. Fixed127: scale 1/127.
+// Deferred: P = exp/max, 1/sum applied when the context is read. Calibrated: scale per head from data. Fixed127: scale
+// 1/127.
 enum class ProbabilityForm { Deferred, Calibrated, Fixed127 };
 
 // Constants of the integer exponential for scores of scale S (after the pre-shift).
@@ -38,34 +40,36 @@ struct HeadWeights {
   double sq = 0, sk = 0, sv = 0, score_scale = 0, p_scale = 0;  // Sq Sk Sv S Sp
 };
 
-// The residual operand of an accumulator: either y = RNE(x * scale), or y_j = x_j * diagonal_j in exact integers (Fold).
+// The residual operand of an accumulator: either y = RNE(x * scale), or y_j = x_j * diagonal_j in exact integers
+// (Fold).
 struct Residual {
   float scale = 0;
   std::vector<std::int32_t> diagonal;  // [d]; empty: use scale
 };
 
 struct NormConstants {
-  int pre_shift = 0;                // `sh`
-  float scale = 0;                  // `a` = 1 / output scale
-  std::vector<float> gamma, beta;   // `g`, `b` [d]; beta is divided by the output scale. Fold: all 1 and 0, not to be used
+  int pre_shift = 0;  // `sh`
+  float scale = 0;    // `a` = 1 / output scale
+  std::vector<float> gamma,
+      beta;  // `g`, `b` [d]; beta is divided by the output scale. Fold: all 1 and 0, not to be used
 };
 
 struct ActivationConstants {
-  int pre_shift = 0;         // `ge.c` = [sh, qb, qc]; all 0 for ReLU
+  int pre_shift = 0;  // `ge.c` = [sh, qb, qc]; all 0 for ReLU
   std::int32_t qb = 0;
   std::int32_t qc = 0;
-  float scale = 0;           // `ge.a`; negative for GELU
-  double in_scale = 0;       // ge.S: of ffn1_acc. Information only
-  double out_scale = 0;      // ge.Sg: of the int8 result. Information only
+  float scale = 0;       // `ge.a`; negative for GELU
+  double in_scale = 0;   // ge.S: of ffn1_acc. Information only
+  double out_scale = 0;  // ge.Sg: of the int8 result. Information only
 };
 
 struct AttentionWeights {
   std::vector<HeadWeights> heads;
-  Matrix<std::int8_t> wo;          // Wo [heads*dk, d]; cross attention Wx. Empty for Architecture::CrossAttention
-  std::vector<std::int32_t> bo;    // bo [d]; cross attention bx
-  Residual residual;               // ro; cross attention rx
-  double ctx_scale = 0;            // at.Sctx, information only
-  double out_scale = 0;            // So (cross attention Sx): of attn_acc, h_mid. Information only
+  Matrix<std::int8_t> wo;        // Wo [heads*dk, d]; cross attention Wx. Empty for Architecture::CrossAttention
+  std::vector<std::int32_t> bo;  // bo [d]; cross attention bx
+  Residual residual;             // ro; cross attention rx
+  double ctx_scale = 0;          // at.Sctx, information only
+  double out_scale = 0;          // So (cross attention Sx): of attn_acc, h_mid. Information only
 };
 
 struct LayerWeights {
@@ -83,15 +87,16 @@ struct LayerWeights {
 
 // Host side of the input: float embeddings are divided by `scale` and rounded to int32.
 struct EmbeddingConstants {
-  double scale = 0;                   // Bert and EncoderDecoder emb.S, Gpt2 S0
-  std::optional<NormConstants> norm;  // emb.{sh,a,g,b}: LayerNorm on the machine. Absent in a post-LN model: clipped to int8
+  double scale = 0;  // Bert and EncoderDecoder emb.S, Gpt2 S0
+  std::optional<NormConstants>
+      norm;  // emb.{sh,a,g,b}: LayerNorm on the machine. Absent in a post-LN model: clipped to int8
 };
 
 // Language-model head: logits (int32) = last LayerNorm * w; a logit is the integer times the scale of both.
 struct LanguageHead {
-  Matrix<std::int8_t> w;         // lm.W [d, vocabulary]
-  std::vector<std::int32_t> b;   // lm.b [vocabulary]; empty unless beta of the last LayerNorm was folded
-  double w_scale = 0;            // lm.Sw
+  Matrix<std::int8_t> w;        // lm.W [d, vocabulary]
+  std::vector<std::int32_t> b;  // lm.b [vocabulary]; empty unless beta of the last LayerNorm was folded
+  double w_scale = 0;           // lm.Sw
 };
 
 struct QuantisedModel {
@@ -99,22 +104,22 @@ struct QuantisedModel {
   NormForm norm_form = NormForm::Affine;
   ProbabilityForm probability_form = ProbabilityForm::Deferred;
   Activation activation = Activation::Gelu;
-  bool wide_variance = false;   // LayerNorm with 64-bit sums
-  std::size_t d = 0;            // model width
-  std::size_t f = 0;            // feed-forward width; 0 for CrossAttention
+  bool wide_variance = false;  // LayerNorm with 64-bit sums
+  std::size_t d = 0;           // model width
+  std::size_t f = 0;           // feed-forward width; 0 for CrossAttention
   std::size_t heads = 0;
   std::size_t encoder_layers = 0;  // EncoderDecoder: layers[0, encoder_layers) encode, the rest decode
-  std::size_t sequence = 0;     // l: rows of the calibrated input (EncoderDecoder: of the encoder)
-  std::size_t valid = 0;        // keys at and after this position are padding; == sequence when there is none
-  std::size_t prefill = 0;      // Gpt2: the first `prefill` rows are one pass, the others are decoded one by one
-  std::size_t queries = 0;      // lq, CrossAttention and EncoderDecoder (decoder rows)
-  std::size_t keys = 0;         // lk
+  std::size_t sequence = 0;        // l: rows of the calibrated input (EncoderDecoder: of the encoder)
+  std::size_t valid = 0;           // keys at and after this position are padding; == sequence when there is none
+  std::size_t prefill = 0;         // Gpt2: the first `prefill` rows are one pass, the others are decoded one by one
+  std::size_t queries = 0;         // lq, CrossAttention and EncoderDecoder (decoder rows)
+  std::size_t keys = 0;            // lk
   std::map<std::string, std::string> notes;  // other metadata: seed, kind, model, lmax ...
 
   std::optional<EmbeddingConstants> embedding;          // absent: the int8 / int32 input is given as such
   std::optional<EmbeddingConstants> decoder_embedding;  // EncoderDecoder: demb.*
   std::vector<LayerWeights> layers;
-  std::optional<NormConstants> final_norm;              // nf: Gpt2
+  std::optional<NormConstants> final_norm;  // nf: Gpt2
   std::optional<LanguageHead> language_head;
   // Fold: gamma and beta of the last LayerNorm, which the host applies to the result. host.{g,b}
   std::vector<float> host_gamma, host_beta;
@@ -122,9 +127,11 @@ struct QuantisedModel {
   [[nodiscard]] std::size_t dk() const { return heads == 0 ? 0 : d / heads; }
 };
 
+class SafetensorsFile;
 using TensorMap = std::map<std::string, Tensor>;
 
-// A stored model with whatever else its file holds: `act.*` boundaries, `in.*`, `out.*` and `float.*` tensors by full name.
+// A stored model with whatever else its file holds: `act.*` boundaries, `in.*`, `out.*` and `float.*` tensors by full
+// name.
 struct QuantisedFile {
   QuantisedModel model;
   TensorMap vectors;
@@ -136,6 +143,7 @@ struct QuantisedFile {
 // Throws ConfigError naming the file and the missing, ill-typed or ill-shaped tensor.
 [[nodiscard]] QuantisedModel load_quantised_model(const std::string& path);
 [[nodiscard]] QuantisedFile load_quantised_file(const std::string& path);
+[[nodiscard]] QuantisedFile load_quantised_file(const SafetensorsFile& file);
 // Writes to a temporary file, then renames.
 void save_quantised_model(const std::string& path, const QuantisedModel& model, const TensorMap& vectors = {});
 

@@ -18,7 +18,8 @@ constexpr double kEmbeddingUnits = 16777216.0;  // 2^24: as fine as fp32, with 7
 // Calibration sequences of one side of a model on their way through its layers.
 class Calibration {
  public:
-  Calibration(const WeightSource& source, Side side, std::size_t rows, std::uint64_t stream, const QuantiseOptions& options)
+  Calibration(const WeightSource& source, Side side, std::size_t rows, std::uint64_t stream,
+              const QuantiseOptions& options)
       : config_(source.config()), options_(options) {
     for (std::size_t i = 0; i < options.calibration_sequences; ++i) {
       const auto tokens = random_tokens(config_, rows, options.seed, stream + i);
@@ -71,7 +72,9 @@ class Calibration {
 class ModelQuantiser {
  public:
   ModelQuantiser(const WeightSource& source, const QuantiseOptions& options)
-      : source_(source), config_(source.config()), options_(options),
+      : source_(source),
+        config_(source.config()),
+        options_(options),
         max_keys_(options.max_keys == 0 ? config_.max_positions : options.max_keys),
         wide_(options.wide_variance.value_or(config_.architecture == Architecture::Gpt2)),
         layer_(config_, options, wide_, max_keys_) {}

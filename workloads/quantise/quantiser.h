@@ -1,7 +1,7 @@
 #pragma once
-// Post-training quantisation: float weights in, a quantised model for the machine out. Symmetric and static: weights clipped
-// for the least squared error, activations scaled by the largest magnitude seen in a few random calibration sequences. The
-// result depends on weights and options alone, not on processor or threads.
+// Post-training quantisation: float weights in, a quantised model for the machine out. Symmetric and static: weights
+// clipped for the least squared error, activations scaled by the largest magnitude seen in a few random calibration
+// sequences. The result depends on weights and options alone, not on processor or threads.
 #include <cstdint>
 #include <optional>
 
@@ -20,12 +20,12 @@ struct QuantiseOptions {
   NormForm norm_form = NormForm::Affine;
   ProbabilityForm probability_form = ProbabilityForm::Deferred;
   std::optional<bool> wide_variance;  // default: Gpt2 only
-  // Most keys any row will ever attend to. Part of the model, never the current length: otherwise the same row would have other
-  // bits in prefill and in decoding. 0: the model's positions.
+  // Most keys any row will ever attend to. Part of the model, never the current length: otherwise the same row would
+  // have other bits in prefill and in decoding. 0: the model's positions.
   std::size_t max_keys = 0;
   std::size_t calibration_sequences = 4;
-  std::uint64_t seed = 1;      // of the calibration tokens
-  double margin = 4;           // how far activations may exceed their calibrated range before an integer wraps
+  std::uint64_t seed = 1;  // of the calibration tokens
+  double margin = 4;       // how far activations may exceed their calibrated range before an integer wraps
   GeluPolynomial gelu;
   bool language_head = false;  // models with a decoder
   unsigned threads = 1;
@@ -34,7 +34,8 @@ struct QuantiseOptions {
 // ConfigError, naming layer and tensor, when no choice of constants keeps the integers in range.
 [[nodiscard]] QuantisedModel quantise(const WeightSource& source, const QuantiseOptions& options);
 
-// Inputs of one sequence for reference::evaluate: in.emb_f32, in.h_f32, and in.demb_f32 for `target` of an EncoderDecoder.
+// Inputs of one sequence for reference::evaluate: in.emb_f32, in.h_f32, and in.demb_f32 for `target` of an
+// EncoderDecoder.
 [[nodiscard]] TensorMap embedded_inputs(const WeightSource& source, const std::vector<std::int32_t>& tokens,
                                         const std::vector<std::int32_t>& target = {});
 

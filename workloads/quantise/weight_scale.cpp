@@ -16,7 +16,8 @@ constexpr std::size_t kLanes = 16;
 constexpr std::size_t kBlock = 2048;
 
 // Squared error of one block of a multiple of kLanes weights.
-inline __attribute__((always_inline)) double block_error_body(const float* w, std::size_t count, float scale, float inverse) {
+inline __attribute__((always_inline)) double block_error_body(const float* w, std::size_t count, float scale,
+                                                              float inverse) {
   constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding and subtracting it rounds to nearest even
   float lanes[kLanes] = {};
   for (std::size_t i = 0; i < count; i += kLanes) {

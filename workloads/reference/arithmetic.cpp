@@ -171,8 +171,8 @@ void relu8(const std::int32_t* x, std::size_t count, float scale, std::int8_t* y
   }
 }
 
-std::int32_t exp_row(const std::int32_t* x, std::size_t count, int pre_shift, const ExpParameters& c, ExpReadout readout,
-                     float scale, std::int8_t* y, OverflowCounters& overflows) {
+std::int32_t exp_row(const std::int32_t* x, std::size_t count, int pre_shift, const ExpParameters& c,
+                     ExpReadout readout, float scale, std::int8_t* y, OverflowCounters& overflows) {
   SYSTOLE_CHECK(count > 0);
   std::vector<std::int32_t> e(count);
   std::int32_t largest = kIntMin;
@@ -187,8 +187,7 @@ std::int32_t exp_row(const std::int32_t* x, std::size_t count, int pre_shift, co
   }
   const std::int32_t wrapped = low32(sum);
   overflows.sum_exp += wrapped != sum ? 1 : 0;
-  const float factor =
-      readout == ExpReadout::Softmax ? (kExpOne / static_cast<float>(wrapped)) * scale : scale;
+  const float factor = readout == ExpReadout::Softmax ? (kExpOne / static_cast<float>(wrapped)) * scale : scale;
   scale8(e.data(), count, factor, y);
   return wrapped;
 }
@@ -206,8 +205,8 @@ void norm_row(const std::int32_t* x, std::size_t count, const NormParameters& pa
       value = rounding_shift(value, parameters.pre_shift);
     }
   }
-  const NormStatistics statistics = parameters.wide ? wide_statistics(shifted.data(), count)
-                                                    : narrow_statistics(shifted.data(), count, overflows);
+  const NormStatistics statistics =
+      parameters.wide ? wide_statistics(shifted.data(), count) : narrow_statistics(shifted.data(), count, overflows);
   const float factor = statistics.inverse * parameters.scale;
   for (std::size_t i = 0; i < count; ++i) {
     const float t = static_cast<float>(sub32(shifted[i], statistics.mean)) * factor;

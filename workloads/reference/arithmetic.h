@@ -1,7 +1,8 @@
 #pragma once
-// The integer arithmetic of the machine's read-out path, element by element and row by row, as an oracle for values. It shares
-// no code with the simulator. Integers wrap to 32 bits; fp32 operations round to nearest even, one at a time, never fused.
-// Sources: Gemmini's AccumulatorScale.scala, Normalizer.scala and Arithmetic.scala (v0.7.2); extensions as named.
+// The integer arithmetic of the machine's read-out path, element by element and row by row, as an oracle for values. It
+// shares no code with the simulator. Integers wrap to 32 bits; fp32 operations round to nearest even, one at a time,
+// never fused. Sources: Gemmini's AccumulatorScale.scala, Normalizer.scala and Arithmetic.scala (v0.7.2); extensions as
+// named.
 #include <cstddef>
 #include <cstdint>
 
@@ -48,16 +49,16 @@ enum class ExpReadout {
   Exponentials,  // scale8(e, scale): the division by the sum is left to the reader of the next product
 };
 // One row. Returns the wrapped sum of the unrounded exponentials.
-std::int32_t exp_row(const std::int32_t* x, std::size_t count, int pre_shift, const ExpParameters& c, ExpReadout readout,
-                     float scale, std::int8_t* y, OverflowCounters& overflows);
+std::int32_t exp_row(const std::int32_t* x, std::size_t count, int pre_shift, const ExpParameters& c,
+                     ExpReadout readout, float scale, std::int8_t* y, OverflowCounters& overflows);
 // y = scale8(x, 127/row_sum * scale)
 void row_scale8(const std::int32_t* x, std::size_t count, std::int32_t row_sum, float scale, std::int8_t* y);
 
 struct NormParameters {
   int pre_shift = 0;
-  bool wide = false;              // 64-bit sums and fp32 root instead of 32-bit sums and integer root
+  bool wide = false;  // 64-bit sums and fp32 root instead of 32-bit sums and integer root
   float scale = 0;
-  const float* gamma = nullptr;   // both null: plain (x - mean)/sd * scale
+  const float* gamma = nullptr;  // both null: plain (x - mean)/sd * scale
   const float* beta = nullptr;
 };
 // One row of LayerNorm.

@@ -18,8 +18,8 @@ std::int64_t largest_magnitude(const std::int32_t* values, std::size_t count) {
 }
 
 // Words whose exact sum leaves int32. Looks closer only where the operands are large enough.
-std::uint64_t mac_overflows(const Matrix<std::int8_t>& a, const Matrix<std::int8_t>& w, const std::vector<std::int32_t>& bias,
-                            const Matrix<std::int32_t>* addend) {
+std::uint64_t mac_overflows(const Matrix<std::int8_t>& a, const Matrix<std::int8_t>& w,
+                            const std::vector<std::int32_t>& bias, const Matrix<std::int32_t>* addend) {
   std::int64_t bound = static_cast<std::int64_t>(a.cols) * kMaxProduct + largest_magnitude(bias.data(), bias.size());
   if (addend != nullptr) {
     bound += largest_magnitude(addend->data.data(), addend->size());
@@ -106,7 +106,8 @@ void score(const Matrix<std::int8_t>& q, const Matrix<std::int8_t>& k, const Mas
   gemm(q.data.data(), k.data.data(), Right::Transposed, nullptr, 0, s, q.rows, q.cols, k.rows);
   for (std::size_t r = 0; r < q.rows; ++r) {
     for (std::size_t key = mask.visible(r); key < k.rows; ++key) {
-      s[r * k.rows + key] -= magnitude;  // cannot wrap: dk * 2^14 + 2^30 < 2^31
+      std::int32_t& masked = s[r * k.rows + key];
+      masked = static_cast<std::int32_t>(static_cast<std::uint32_t>(masked) - static_cast<std::uint32_t>(magnitude));
     }
   }
 }
@@ -159,9 +160,10 @@ Matrix<std::int8_t> attend(const Context& context, const AttentionWeights& weigh
     q.set(h, queries.data);
     score(queries, caches[h].k, mask, mask_magnitude(dk, head), s.slice<std::int32_t>(h));
     for (std::size_t r = 0; r < x.rows; ++r) {
-      const std::int32_t sum = exp_row(s.slice<std::int32_t>(h) + r * keys, keys, head.pre_shift, parameters_of(head.exp),
-                                       deferred ? ExpReadout::Exponentials : ExpReadout::Softmax, head.probability_scale,
-                                       p.slice<std::int8_t>(h) + r * keys, context.overflows);
+      const std::int32_t sum =
+          exp_row(s.slice<std::int32_t>(h) + r * keys, keys, head.pre_shift, parameters_of(head.exp),
+                  deferred ? ExpReadout::Exponentials : ExpReadout::Softmax, head.probability_scale,
+                  p.slice<std::int8_t>(h) + r * keys, context.overflows);
       sums.slice<std::int32_t>(h)[r] = deferred ? sum : 0;
     }
     gemm(p.slice<std::int8_t>(h), caches[h].v.data.data(), Right::Plain, nullptr, 0, product.data(), x.rows, keys, dk);

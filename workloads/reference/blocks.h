@@ -28,8 +28,9 @@ struct Mask {
 using HeadCaches = std::vector<Decoder::HeadCache>;
 
 // Queries, keys and values of one head: int8 [rows, dk].
-[[nodiscard]] Matrix<std::int8_t> project(const Context& context, const Matrix<std::int8_t>& x, const Matrix<std::int8_t>& w,
-                                          const std::vector<std::int32_t>& bias, float scale);
+[[nodiscard]] Matrix<std::int8_t> project(const Context& context, const Matrix<std::int8_t>& x,
+                                          const Matrix<std::int8_t>& w, const std::vector<std::int32_t>& bias,
+                                          float scale);
 // Appends keys and values of the rows of x to the caches; reports them as NAMEk and NAMEv.
 void append_keys(const Context& context, const AttentionWeights& weights, const Matrix<std::int8_t>& x,
                  const std::string& name, HeadCaches& caches);
@@ -47,9 +48,10 @@ void append_keys(const Context& context, const AttentionWeights& weights, const 
                                                 const Matrix<std::int32_t>& residual, const Residual& constants);
 
 // First half of the feed-forward block up to the activation: int8 [rows, f]. Reports ffn1_acc and gelu or relu.
-[[nodiscard]] Matrix<std::int8_t> feed_forward(const Context& context, const LayerWeights& layer, const Matrix<std::int8_t>& x,
-                                               const std::string& prefix);
+[[nodiscard]] Matrix<std::int8_t> feed_forward(const Context& context, const LayerWeights& layer,
+                                               const Matrix<std::int8_t>& x, const std::string& prefix);
 
-[[nodiscard]] Matrix<std::int8_t> layer_norm(const Context& context, const Matrix<std::int32_t>& x, const NormConstants& norm);
+[[nodiscard]] Matrix<std::int8_t> layer_norm(const Context& context, const Matrix<std::int32_t>& x,
+                                             const NormConstants& norm);
 
 }  // namespace systole::workloads::reference

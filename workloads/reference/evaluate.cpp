@@ -76,9 +76,9 @@ Matrix<std::int8_t> normalised_input(const Context& context, const TensorMap& in
 }
 
 // Everything of a post-LN layer after the context of its (self) attention.
-Matrix<std::int8_t> post_norm_block(const Context& context, const Matrix<std::int8_t>& x, const Matrix<std::int8_t>& ctx,
-                                    const AttentionWeights& attention, const NormConstants& norm, const std::string& sums,
-                                    const std::string& normalised) {
+Matrix<std::int8_t> post_norm_block(const Context& context, const Matrix<std::int8_t>& x,
+                                    const Matrix<std::int8_t>& ctx, const AttentionWeights& attention,
+                                    const NormConstants& norm, const std::string& sums, const std::string& normalised) {
   const Matrix<std::int32_t> acc = add_residual(context, ctx, attention.wo, attention.bo, x, attention.residual);
   context.sink(sums, Tensor::from(acc));
   Matrix<std::int8_t> y = layer_norm(context, acc, norm);
@@ -86,8 +86,8 @@ Matrix<std::int8_t> post_norm_block(const Context& context, const Matrix<std::in
   return y;
 }
 
-Matrix<std::int8_t> post_norm_feed_forward(const Context& context, const LayerWeights& layer, const Matrix<std::int8_t>& x,
-                                           const std::string& prefix) {
+Matrix<std::int8_t> post_norm_feed_forward(const Context& context, const LayerWeights& layer,
+                                           const Matrix<std::int8_t>& x, const std::string& prefix) {
   const Matrix<std::int8_t> inner = feed_forward(context, layer, x, prefix);
   const Matrix<std::int32_t> acc = add_residual(context, inner, layer.w2, layer.b2, x, layer.ffn_residual);
   context.sink(prefix + "ffn2_acc", Tensor::from(acc));
@@ -155,18 +155,20 @@ Matrix<std::int32_t> scale_embeddings(const Matrix<float>& embeddings, double sc
     if (std::isnan(y)) {
       throw ConfigError("an embedding is not a number");
     }
-    integers.data[i] = y >= kRange    ? std::numeric_limits<std::int32_t>::max()
+    integers.data[i] = y >= kRange   ? std::numeric_limits<std::int32_t>::max()
                        : y < -kRange ? std::numeric_limits<std::int32_t>::min()
                                      : static_cast<std::int32_t>(y);
   }
   return integers;
 }
 
-void evaluate(const QuantisedModel& model, const TensorMap& inputs, const BoundarySink& sink, OverflowCounters& overflows) {
+void evaluate(const QuantisedModel& model, const TensorMap& inputs, const BoundarySink& sink,
+              OverflowCounters& overflows) {
   const Context context{model, sink, overflows};
   switch (model.architecture) {
     case Architecture::Bert:
-      (void)encode(context, normalised_input(context, inputs, "act.-1.x0", "act.-1.emb_i32", "in.emb_f32", model.embedding),
+      (void)encode(context,
+                   normalised_input(context, inputs, "act.-1.x0", "act.-1.emb_i32", "in.emb_f32", model.embedding),
                    model.layers.size());
       return;
     case Architecture::Gpt2:
@@ -181,7 +183,8 @@ void evaluate(const QuantisedModel& model, const TensorMap& inputs, const Bounda
 TensorMap evaluate(const QuantisedModel& model, const TensorMap& inputs) {
   TensorMap boundaries;
   OverflowCounters overflows;
-  evaluate(model, inputs, [&](const std::string& name, Tensor tensor) { boundaries[name] = std::move(tensor); }, overflows);
+  evaluate(
+      model, inputs, [&](const std::string& name, Tensor tensor) { boundaries[name] = std::move(tensor); }, overflows);
   return boundaries;
 }
 
@@ -242,7 +245,8 @@ Matrix<std::int8_t> Decoder::append(const Matrix<std::int32_t>& residual, const 
   return lnf;
 }
 
-Matrix<std::int8_t> Decoder::append(const Matrix<std::int8_t>& y0, const BoundarySink& sink, OverflowCounters& overflows) {
+Matrix<std::int8_t> Decoder::append(const Matrix<std::int8_t>& y0, const BoundarySink& sink,
+                                    OverflowCounters& overflows) {
   SYSTOLE_CHECK(model_.architecture == Architecture::EncoderDecoder);
   const Context context{model_, sink, overflows};
   const Mask self_mask{rows_ + y0.rows, true, rows_};
@@ -266,7 +270,8 @@ Matrix<std::int8_t> Decoder::append(const Matrix<std::int8_t>& y0, const Boundar
         sink(prefix + name, std::move(stack));
       }
     }
-    ctx = attend(context, *layer.cross, y, cross, Mask{std::min(model_.valid, cross[0].k.rows), false, 0}, prefix + "x");
+    ctx =
+        attend(context, *layer.cross, y, cross, Mask{std::min(model_.valid, cross[0].k.rows), false, 0}, prefix + "x");
     y = post_norm_block(context, y, ctx, *layer.cross, layer.norm_cross, prefix + "xattn_acc", prefix + "lnx");
     y = post_norm_feed_forward(context, layer, y, prefix);
   }
@@ -279,8 +284,8 @@ Matrix<std::int32_t> language_logits(const QuantisedModel& model, const Matrix<s
   const Matrix<std::int8_t>& w = model.language_head->w;
   Matrix<std::int32_t> logits(lnf.rows, w.cols);
   const std::vector<std::int32_t>& b = model.language_head->b;
-  gemm(lnf.data.data(), w.data.data(), Right::Plain, b.empty() ? nullptr : b.data(), 0, logits.data.data(), lnf.rows, lnf.cols,
-       w.cols);
+  gemm(lnf.data.data(), w.data.data(), Right::Plain, b.empty() ? nullptr : b.data(), 0, logits.data.data(), lnf.rows,
+       lnf.cols, w.cols);
   return logits;
 }
 

@@ -1,9 +1,10 @@
 #pragma once
-// Whole quantised Transformers on the host, in the machine's integers: the expected value of every tensor between two operations.
+// Whole quantised Transformers on the host, in the machine's integers: the expected value of every tensor between two
+// operations.
 //
 // Names of boundaries (L counts layers from 0, h heads, l rows):
-//   act.-1.emb_i32  int32 [l, d]  scaled embeddings            act.-1.x0  int8 [l, d]  their LayerNorm, input of layer 0
-//   act.L.{q,k,v}   int8 [h, l, dk]                            act.L.s    int32 [h, l, keys]  scores, masks included
+//   act.-1.emb_i32  int32 [l, d]  scaled embeddings            act.-1.x0  int8 [l, d]  their LayerNorm, input of layer
+//   0 act.L.{q,k,v}   int8 [h, l, dk]                            act.L.s    int32 [h, l, keys]  scores, masks included
 //   act.L.p         int8 [h, l, keys]                          act.L.rowsum  int32 [h, l, 1]  sum of exponentials,
 //                                                              0 unless its division is deferred
 //   act.L.ctx       int8 [h, l, dk]
@@ -13,10 +14,12 @@
 // Gpt2: act.-1.h0, act.L.h_mid, act.L.h_out int32 [l, d] instead of emb_i32, attn_acc, ffn2_acc; act.{layers}.lnf int8.
 // With a language head: act.{layers}.logits int32 [l, vocabulary].
 // EncoderDecoder: encoder as Bert; the decoder's input is act.-1.demb_i32 and act.-1.y0, its cross attention adds
-// act.L.{xq,xk,xv,xs,xp,xrowsum,xctx,xattn_acc,lnx}. CrossAttention: act.{q,k,v,s,p,rowsum,ctx} and out.ctx int8 [lq, d].
+// act.L.{xq,xk,xv,xs,xp,xrowsum,xctx,xattn_acc,lnx}. CrossAttention: act.{q,k,v,s,p,rowsum,ctx} and out.ctx int8 [lq,
+// d].
 //
-// A masked score holds the raw product minus the mask; a machine that skips masked keys has no such word, so that position of `s`
-// is to be compared only where the key is visible (key_is_visible). Every other boundary is the same either way.
+// A masked score holds the raw product minus the mask; a machine that skips masked keys has no such word, so that
+// position of `s` is to be compared only where the key is visible (key_is_visible). Every other boundary is the same
+// either way.
 #include <functional>
 #include <string>
 #include <vector>
@@ -38,14 +41,16 @@ using BoundarySink = std::function<void(const std::string& name, Tensor boundary
 //   EncoderDecoder  as Bert, and act.-1.y0, act.-1.demb_i32 or in.demb_f32
 //   CrossAttention  in.xq, in.xkv
 // Row counts come from the inputs. ConfigError: input missing or of the wrong type or shape.
-void evaluate(const QuantisedModel& model, const TensorMap& inputs, const BoundarySink& sink, OverflowCounters& overflows);
+void evaluate(const QuantisedModel& model, const TensorMap& inputs, const BoundarySink& sink,
+              OverflowCounters& overflows);
 [[nodiscard]] TensorMap evaluate(const QuantisedModel& model, const TensorMap& inputs);
 
 // Can query row `query` see `key`? `cross`: in the cross attention of a decoder layer.
 [[nodiscard]] bool key_is_visible(const QuantisedModel& model, std::size_t layer, bool cross, std::size_t query,
                                   std::size_t key);
 
-// Generation: rows arrive in pieces, keys and values stay. Any split into pieces gives the same bits as all rows at once.
+// Generation: rows arrive in pieces, keys and values stay. Any split into pieces gives the same bits as all rows at
+// once.
 class Decoder {
  public:
   // Gpt2. `model` must outlive the decoder.

@@ -62,7 +62,8 @@ void panel_sse2(FloatBlock a, const float* panel, std::size_t m, std::size_t k, 
 
 #if defined(__x86_64__)
 constexpr std::size_t kAvx2Columns = 2 * kLanes<Vector256>;
-__attribute__((target("avx2"))) void panel_avx2(FloatBlock a, const float* panel, std::size_t m, std::size_t k, float* out) {
+__attribute__((target("avx2"))) void panel_avx2(FloatBlock a, const float* panel, std::size_t m, std::size_t k,
+                                                float* out) {
   panel_product<Vector256, 2>(a, panel, m, k, out);
 }
 
@@ -73,7 +74,8 @@ __attribute__((target("avx512f"))) void panel_avx512(FloatBlock a, const float* 
 }
 #endif
 
-void pack(FloatBlock b, Right right, std::size_t k, std::size_t first, std::size_t used, std::size_t columns, float* panel) {
+void pack(FloatBlock b, Right right, std::size_t k, std::size_t first, std::size_t used, std::size_t columns,
+          float* panel) {
   if (used < columns) {
     std::fill(panel, panel + k * columns, 0.0F);
   }
@@ -163,8 +165,8 @@ void float_gemm(FloatKernel kernel, FloatBlock a, FloatBlock b, Right right, con
   }
 }
 
-void float_gemm(FloatBlock a, FloatBlock b, Right right, const float* bias, float* c, std::size_t c_stride, std::size_t m,
-                std::size_t k, std::size_t n) {
+void float_gemm(FloatBlock a, FloatBlock b, Right right, const float* bias, float* c, std::size_t c_stride,
+                std::size_t m, std::size_t k, std::size_t n) {
   float_gemm(best_float_kernel(), a, b, right, bias, c, c_stride, m, k, n);
 }
 

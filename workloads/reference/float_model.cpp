@@ -40,10 +40,12 @@ struct RowMoments {
 RowMoments moments(const float* x, std::size_t count) {
   const auto n = static_cast<double>(count);
   const double mean = sum_in_lanes(count, [x](std::size_t i) { return static_cast<double>(x[i]); }) / n;
-  const double variance = sum_in_lanes(count, [x, mean](std::size_t i) {
-                            const double difference = x[i] - mean;
-                            return difference * difference;
-                          }) / n;
+  const double variance = sum_in_lanes(count,
+                                       [x, mean](std::size_t i) {
+                                         const double difference = x[i] - mean;
+                                         return difference * difference;
+                                       }) /
+                          n;
   return {mean, variance};
 }
 
@@ -70,8 +72,8 @@ struct FloatMask {
 };
 
 // The context of all heads from x (queries) and y (keys, values).
-AttentionTrace attend(const ModelConfig& config, const FloatAttention& weights, const Matrix<float>& x, const Matrix<float>& y,
-                      const FloatMask& mask, const LayerSurroundings& around) {
+AttentionTrace attend(const ModelConfig& config, const FloatAttention& weights, const Matrix<float>& x,
+                      const Matrix<float>& y, const FloatMask& mask, const LayerSurroundings& around) {
   const std::size_t d = config.d;
   const std::size_t dk = config.dk();
   AttentionTrace trace;
@@ -82,8 +84,8 @@ AttentionTrace attend(const ModelConfig& config, const FloatAttention& weights, 
   const auto factor = static_cast<float>(config.score_factor(around.index));
   for (std::size_t h = 0; h < config.heads; ++h) {
     Matrix<float> p(x.rows, y.rows);
-    float_gemm({trace.q.data.data() + h * dk, d}, {trace.k.data.data() + h * dk, d}, Right::Transposed, nullptr, p.data.data(),
-               y.rows, x.rows, dk, y.rows);
+    float_gemm({trace.q.data.data() + h * dk, d}, {trace.k.data.data() + h * dk, d}, Right::Transposed, nullptr,
+               p.data.data(), y.rows, x.rows, dk, y.rows);
     for (float& score : p.data) {
       score *= factor;
     }
@@ -93,8 +95,8 @@ AttentionTrace attend(const ModelConfig& config, const FloatAttention& weights, 
     for (std::size_t r = 0; r < x.rows; ++r) {
       softmax_row(p.row(r), y.rows, mask.causal ? r + 1 : mask.valid);
     }
-    float_gemm({p.data.data(), y.rows}, {trace.v.data.data() + h * dk, d}, Right::Plain, nullptr, trace.ctx.data.data() + h * dk,
-               d, x.rows, y.rows, dk);
+    float_gemm({p.data.data(), y.rows}, {trace.v.data.data() + h * dk, d}, Right::Plain, nullptr,
+               trace.ctx.data.data() + h * dk, d, x.rows, y.rows, dk);
     trace.p.push_back(std::move(p));
   }
   return trace;
@@ -130,8 +132,8 @@ Matrix<float> sum_of(Matrix<float> a, const Matrix<float>& b) {
   return a;
 }
 
-void feed_forward(const ModelConfig& config, const FloatLayer& weights, const Matrix<float>& x, const Matrix<float>& residual,
-                  LayerTrace& trace) {
+void feed_forward(const ModelConfig& config, const FloatLayer& weights, const Matrix<float>& x,
+                  const Matrix<float>& residual, LayerTrace& trace) {
   trace.before_activation = float_linear(x, weights.up);
   trace.activation = trace.before_activation;
   activate(config.activation, trace.activation.data);
@@ -206,8 +208,8 @@ std::vector<double> row_deviations(const Matrix<float>& x) {
 Matrix<float> float_linear(const Matrix<float>& x, const FloatLinear& linear) {
   SYSTOLE_CHECK(x.cols == linear.w.rows && linear.b.size() == linear.w.cols);
   Matrix<float> y(x.rows, linear.w.cols);
-  float_gemm({x.data.data(), x.cols}, {linear.w.data.data(), linear.w.cols}, Right::Plain, linear.b.data(), y.data.data(),
-             y.cols, x.rows, x.cols, y.cols);
+  float_gemm({x.data.data(), x.cols}, {linear.w.data.data(), linear.w.cols}, Right::Plain, linear.b.data(),
+             y.data.data(), y.cols, x.rows, x.cols, y.cols);
   return y;
 }
 

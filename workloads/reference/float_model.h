@@ -1,5 +1,6 @@
 #pragma once
-// A Transformer in fp32 on the host: what the integers approximate. Bit-identical on every machine and for any split of work.
+// A Transformer in fp32 on the host: what the integers approximate. Bit-identical on every machine and for any split of
+// work.
 #include <cstddef>
 #include <vector>
 
@@ -9,29 +10,29 @@ namespace systole::workloads::reference {
 
 // Everything between two operations of one attention.
 struct AttentionTrace {
-  Matrix<float> q, k, v;     // [rows, d], heads side by side
+  Matrix<float> q, k, v;              // [rows, d], heads side by side
   std::vector<Matrix<float>> scores;  // per head [rows, keys], scaled, before masking; only if asked for
   std::vector<Matrix<float>> p;       // per head [rows, keys]
-  Matrix<float> ctx;         // [rows, d]
+  Matrix<float> ctx;                  // [rows, d]
 };
 
 struct LayerTrace {
   AttentionTrace attention;
-  Matrix<float> attention_sum;   // Bert attn_acc, Gpt2 h_mid
-  Matrix<float> norm1;           // output of the LayerNorm of that name
-  AttentionTrace cross;          // EncoderDecoder
+  Matrix<float> attention_sum;  // Bert attn_acc, Gpt2 h_mid
+  Matrix<float> norm1;          // output of the LayerNorm of that name
+  AttentionTrace cross;         // EncoderDecoder
   Matrix<float> cross_sum;
   Matrix<float> norm_cross;
   Matrix<float> before_activation;  // ffn1_acc
   Matrix<float> activation;
-  Matrix<float> ffn_sum;         // Bert ffn2_acc, Gpt2 h_out
+  Matrix<float> ffn_sum;  // Bert ffn2_acc, Gpt2 h_out
   Matrix<float> norm2;
 };
 
 // What a layer sees beside its input.
 struct LayerSurroundings {
   std::size_t index = 0;
-  std::size_t valid_keys = 0;             // of the encoder's rows; later ones are padding
+  std::size_t valid_keys = 0;              // of the encoder's rows; later ones are padding
   const Matrix<float>* encoded = nullptr;  // decoder layers of EncoderDecoder
   bool keep_scores = false;
 };

@@ -13,8 +13,8 @@
 namespace systole::workloads::reference {
 namespace {
 
-// Every kernel computes a strip of `kRows` rows times one panel of columns. The panel is packed so that one vector load brings,
-// for each of its columns, a group of consecutive k: 2 int16 (multiply-add of pairs) or 4 int8 (VNNI).
+// Every kernel computes a strip of `kRows` rows times one panel of columns. The panel is packed so that one vector load
+// brings, for each of its columns, a group of consecutive k: 2 int16 (multiply-add of pairs) or 4 int8 (VNNI).
 constexpr std::size_t kRows = 4;
 
 std::size_t round_up(std::size_t x, std::size_t to) { return (x + to - 1) / to * to; }
@@ -25,7 +25,8 @@ struct Shape3 {
 
 // panel[k / kGroup][column][k % kGroup], zero beyond the matrix.
 template <typename T, std::size_t kGroup>
-void pack_panel(const std::int8_t* b, Right right, const Shape3& shape, std::size_t first, std::size_t columns, T* panel) {
+void pack_panel(const std::int8_t* b, Right right, const Shape3& shape, std::size_t first, std::size_t columns,
+                T* panel) {
   const std::size_t groups = round_up(shape.k, kGroup) / kGroup;
   std::memset(panel, 0, groups * columns * kGroup * sizeof(T));
   const std::size_t used = std::min(columns, shape.n - first);
@@ -143,7 +144,8 @@ void gemm_pairs(Strip compute, const std::int8_t* a, const std::int8_t* b, Right
 
 constexpr std::size_t kVnniColumns = 64;
 
-// The instruction multiplies unsigned by signed bytes: the left operand is a + 128, and 128 * (sum of the column) is taken off.
+// The instruction multiplies unsigned by signed bytes: the left operand is a + 128, and 128 * (sum of the column) is
+// taken off.
 __attribute__((target("avx512f,avx512bw,avx512vnni"))) void strip_vnni(const std::uint8_t* a, const std::int8_t* panel,
                                                                        std::size_t k, const std::int32_t* correction,
                                                                        std::int32_t* strip) {

@@ -15,9 +15,9 @@ bool contains(const std::string& text, const char* part) { return text.find(part
 
 // Buffers and heads that a checkpoint may hold beside the weights used here.
 bool is_known_extra(const std::string& name) {
-  return ends_with(name, "embeddings.position_ids") || ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias") ||
-         contains(name, "pooler.") || contains(name, "cls.") || contains(name, "classifier.") || contains(name, "qa_outputs.") ||
-         ends_with(name, "lm_head.weight");
+  return ends_with(name, "embeddings.position_ids") || ends_with(name, ".attn.bias") ||
+         ends_with(name, ".attn.masked_bias") || contains(name, "pooler.") || contains(name, "cls.") ||
+         contains(name, "classifier.") || contains(name, "qa_outputs.") || ends_with(name, "lm_head.weight");
 }
 
 const std::string& layer_folder(Architecture architecture) {
@@ -53,7 +53,8 @@ std::string CheckpointWeights::find(const std::string& name) const {
     return name;
   }
   // Checkpoints converted from TensorFlow call LayerNorm's parameters gamma and beta.
-  for (const auto& [modern, legacy] : {std::pair{"LayerNorm.weight", "LayerNorm.gamma"}, std::pair{"LayerNorm.bias", "LayerNorm.beta"}}) {
+  for (const auto& [modern, legacy] :
+       {std::pair{"LayerNorm.weight", "LayerNorm.gamma"}, std::pair{"LayerNorm.bias", "LayerNorm.beta"}}) {
     if (ends_with(name, modern)) {
       const std::string old = name.substr(0, name.size() - std::string(modern).size()) + legacy;
       if (file_.contains(old)) {
@@ -92,7 +93,8 @@ FloatLayer CheckpointWeights::bert_layer(const std::string& prefix, bool decodes
   const std::size_t d = config_.d;
   const auto attention = [&](const std::string& name) {
     return FloatAttention{transposed_linear(name + ".self.query", d, d), transposed_linear(name + ".self.key", d, d),
-                          transposed_linear(name + ".self.value", d, d), transposed_linear(name + ".output.dense", d, d)};
+                          transposed_linear(name + ".self.value", d, d),
+                          transposed_linear(name + ".output.dense", d, d)};
   };
   FloatLayer layer;
   layer.attention = attention(prefix + "attention");
@@ -135,9 +137,9 @@ FloatLayer CheckpointWeights::layer(std::size_t index) const {
     return gpt2_layer(fmt::format("{}h.{}.", prefix_, index));
   }
   const bool decodes = index >= config_.layers;
-  return bert_layer(fmt::format("{}encoder.layer.{}.", decodes ? decoder_prefix_ : prefix_,
-                                decodes ? index - config_.layers : index),
-                    decodes);
+  return bert_layer(
+      fmt::format("{}encoder.layer.{}.", decodes ? decoder_prefix_ : prefix_, decodes ? index - config_.layers : index),
+      decodes);
 }
 
 Matrix<float> CheckpointWeights::embed(Side side, const std::vector<std::int32_t>& tokens, std::size_t first) const {
@@ -167,7 +169,9 @@ Matrix<float> CheckpointWeights::embed(Side side, const std::vector<std::int32_t
   return rows;
 }
 
-FloatNorm CheckpointWeights::embedding_norm(Side side) const { return norm(side_prefix(side) + "embeddings.LayerNorm"); }
+FloatNorm CheckpointWeights::embedding_norm(Side side) const {
+  return norm(side_prefix(side) + "embeddings.LayerNorm");
+}
 
 FloatNorm CheckpointWeights::final_norm() const { return norm(prefix_ + "ln_f"); }
 
@@ -230,8 +234,8 @@ void CheckpointWeights::check_tensors() {
   }
   for (std::size_t index = 0; index < config_.all_layers(); ++index) {
     const bool decodes = index >= config_.layers;
-    const std::string name = fmt::format("{}{}{}.", decodes ? decoder_prefix_ : prefix_, layer_folder(config_.architecture),
-                                         decodes ? index - config_.layers : index);
+    const std::string name = fmt::format("{}{}{}.", decodes ? decoder_prefix_ : prefix_,
+                                         layer_folder(config_.architecture), decodes ? index - config_.layers : index);
     if (config_.architecture == Architecture::Gpt2) {
       need_norm(name + "ln_1");
       need_linear(name + "attn.c_attn", {d, 3 * d}, 3 * d);

@@ -1,6 +1,6 @@
 #pragma once
-// Weights of a Hugging Face checkpoint: a folder with config.json and model.safetensors (or its shards). BERT (BertModel and
-// BertFor...), GPT-2 and encoder-decoders made of two BERTs.
+// Weights of a Hugging Face checkpoint: a folder with config.json and model.safetensors (or its shards). BERT
+// (BertModel and BertFor...), GPT-2 and encoder-decoders made of two BERTs.
 //
 // Layouts: BERT's nn.Linear stores [out, in] and is transposed here; GPT-2's Conv1D stores [in, out] and is not.
 // Names of sub-models are recognised with and without their prefix; LayerNorm's old names gamma and beta are accepted.
@@ -15,12 +15,14 @@ namespace systole::workloads {
 
 class CheckpointWeights final : public WeightSource {
  public:
-  // ConfigError naming the file and the key of config.json, or the tensor, that is missing, ill-shaped or not supported.
+  // ConfigError naming the file and the key of config.json, or the tensor, that is missing, ill-shaped or not
+  // supported.
   explicit CheckpointWeights(const std::string& folder);
 
   [[nodiscard]] const ModelConfig& config() const override { return config_; }
   [[nodiscard]] FloatLayer layer(std::size_t index) const override;
-  [[nodiscard]] Matrix<float> embed(Side side, const std::vector<std::int32_t>& tokens, std::size_t first) const override;
+  [[nodiscard]] Matrix<float> embed(Side side, const std::vector<std::int32_t>& tokens,
+                                    std::size_t first) const override;
   [[nodiscard]] FloatNorm embedding_norm(Side side) const override;
   [[nodiscard]] FloatNorm final_norm() const override;
   [[nodiscard]] Matrix<float> language_head() const override;

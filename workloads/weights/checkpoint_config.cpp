@@ -34,7 +34,8 @@ class Keys {
   [[nodiscard]] std::size_t size(const char* key) const {
     const json& value = at(key);
     if (!value.is_number_unsigned() || value.get<std::uint64_t>() == 0 || value.get<std::uint64_t>() > kMaxSize) {
-      throw ConfigError(fmt::format("{}: \"{}\" is {}, needed is an integer in 1..{}", where_, key, value.dump(), kMaxSize));
+      throw ConfigError(
+          fmt::format("{}: \"{}\" is {}, needed is an integer in 1..{}", where_, key, value.dump(), kMaxSize));
     }
     return value.get<std::size_t>();
   }
@@ -97,7 +98,8 @@ FloatActivation activation_of(const Keys& keys, const char* key, const std::stri
 
 void check_heads(const Keys& keys, const ModelConfig& config) {
   if (config.d % config.heads != 0) {
-    throw ConfigError(fmt::format("{}: a width of {} is not a multiple of {} heads", keys.where(), config.d, config.heads));
+    throw ConfigError(
+        fmt::format("{}: a width of {} is not a multiple of {} heads", keys.where(), config.d, config.heads));
   }
 }
 

@@ -1,13 +1,15 @@
 #pragma once
-// Elementary functions that give the same bits on every machine: the C library chooses among variants by processor, these do not.
-// Each is a fixed sequence of IEEE operations without fused multiply-add. Inline, so that loops over arrays vectorise.
+// Elementary functions that give the same bits on every machine: the C library chooses among variants by processor,
+// these do not. Each is a fixed sequence of IEEE operations without fused multiply-add. Inline, so that loops over
+// arrays vectorise.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 
 namespace systole::workloads {
 
-// Relative error below 3e-7; 0 below -87, largest finite power above 88. (Cody-Waite reduction, Taylor polynomial of degree 6.)
+// Relative error below 3e-7; 0 below -87, largest finite power above 88. (Cody-Waite reduction, Taylor polynomial of
+// degree 6.)
 [[nodiscard]] inline float portable_exp(float x) {
   constexpr float kLog2e = 1.44269504F;
   constexpr float kLn2High = 0.693359375F;  // few bits: products with small integers are exact

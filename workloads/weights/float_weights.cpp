@@ -14,8 +14,8 @@ void check_tokens(const ModelConfig& config, const std::vector<std::int32_t>& to
   }
   for (const std::int32_t token : tokens) {
     if (token < 0 || static_cast<std::size_t>(token) >= config.vocabulary) {
-      throw ConfigError(fmt::format("token {} is outside the vocabulary of {} (0..{})", token, config.name,
-                                    config.vocabulary - 1));
+      throw ConfigError(
+          fmt::format("token {} is outside the vocabulary of {} (0..{})", token, config.name, config.vocabulary - 1));
     }
   }
 }

@@ -29,8 +29,8 @@ struct FloatLayer {
   std::optional<FloatAttention> cross;  // decoder layers of EncoderDecoder
   FloatNorm norm1;                      // with attention: after it (post-LN) or before it (Gpt2)
   FloatNorm norm_cross;
-  FloatNorm norm2;                      // with the feed-forward block
-  FloatLinear up, down;                 // [d, f], [f, d]
+  FloatNorm norm2;       // with the feed-forward block
+  FloatLinear up, down;  // [d, f], [f, d]
 };
 
 enum class Side { Encoder, Decoder };  // Gpt2 has only a decoder, Bert only an encoder
@@ -42,9 +42,10 @@ class WeightSource {
   [[nodiscard]] virtual const ModelConfig& config() const = 0;
   // EncoderDecoder: the encoder's layers come first.
   [[nodiscard]] virtual FloatLayer layer(std::size_t index) const = 0;
-  // Sum of all embeddings of `tokens`, which stand at positions first, first + 1, ...: [tokens, d], before any LayerNorm.
-  // ConfigError: token outside the vocabulary, position beyond the model's last.
-  [[nodiscard]] virtual Matrix<float> embed(Side side, const std::vector<std::int32_t>& tokens, std::size_t first) const = 0;
+  // Sum of all embeddings of `tokens`, which stand at positions first, first + 1, ...: [tokens, d], before any
+  // LayerNorm. ConfigError: token outside the vocabulary, position beyond the model's last.
+  [[nodiscard]] virtual Matrix<float> embed(Side side, const std::vector<std::int32_t>& tokens,
+                                            std::size_t first) const = 0;
   [[nodiscard]] virtual FloatNorm embedding_norm(Side side) const = 0;  // config().embedding_norm
   [[nodiscard]] virtual FloatNorm final_norm() const = 0;               // Gpt2
   [[nodiscard]] virtual Matrix<float> language_head() const = 0;        // [d, vocabulary]; models with a decoder
@@ -53,7 +54,8 @@ class WeightSource {
 // ConfigError when a token or a position is out of range.
 void check_tokens(const ModelConfig& config, const std::vector<std::int32_t>& tokens, std::size_t first);
 
-// Adds the position encoding of the original Transformer (Vaswani et al. 2017, section 3.5) to rows at first, first + 1, ...
+// Adds the position encoding of the original Transformer (Vaswani et al. 2017, section 3.5) to rows at first, first +
+// 1, ...
 void add_sinusoidal_positions(Matrix<float>& rows, std::size_t first);
 
 // `count` tokens, uniform over the vocabulary, the same for the same seed and stream.

@@ -12,7 +12,9 @@ namespace systole::workloads {
 }
 
 // bfloat16 is the upper half of a binary32.
-[[nodiscard]] inline float float_of_bfloat16(std::uint16_t bits) { return float_of_bits(static_cast<std::uint32_t>(bits) << 16); }
+[[nodiscard]] inline float float_of_bfloat16(std::uint16_t bits) {
+  return float_of_bits(static_cast<std::uint32_t>(bits) << 16);
+}
 
 // IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits.
 [[nodiscard]] inline float float_of_half(std::uint16_t bits) {

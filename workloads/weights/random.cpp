@@ -32,21 +32,36 @@ double inverse_normal(double p) {
   static constexpr std::array<double, 8> kA = {3.3871328727963666080, 133.14166789178437745, 1971.5909503065514427,
                                                13731.693765509461125, 45921.953931549871457, 67265.770927008700853,
                                                33430.575583588128105, 2509.0809287301226727};
-  static constexpr std::array<double, 8> kB = {1.0, 42.313330701600911252, 687.18700749205790830, 5394.1960214247511077,
-                                               21213.794301586595867, 39307.895800092710610, 28729.085735721942674,
+  static constexpr std::array<double, 8> kB = {1.0,
+                                               42.313330701600911252,
+                                               687.18700749205790830,
+                                               5394.1960214247511077,
+                                               21213.794301586595867,
+                                               39307.895800092710610,
+                                               28729.085735721942674,
                                                5226.4952788528545610};
-  static constexpr std::array<double, 8> kC = {1.42343711074968357734, 4.63033784615654529590, 5.76949722146069140550,
-                                               3.64784832476320460504, 1.27045825245236838258, 0.241780725177450611770,
-                                               0.0227238449892691845833, 7.74545014278341407640e-4};
-  static constexpr std::array<double, 8> kD = {1.0, 2.05319162663775882187, 1.67638483018380384940,
-                                               0.689767334985100004550, 0.148103976427480074590, 0.0151986665636164571966,
-                                               5.47593808499534494600e-4, 1.05075007164441684324e-9};
-  static constexpr std::array<double, 8> kE = {6.65790464350110377720, 5.46378491116411436990, 1.78482653991729133580,
-                                               0.296560571828504891230, 0.0265321895265761230930, 0.00124266094738807843860,
-                                               2.71155556874348757815e-5, 2.01033439929228813265e-7};
-  static constexpr std::array<double, 8> kF = {1.0, 0.599832206555887937690, 0.136929880922735805310,
-                                               0.0148753612908506148525, 7.86869131145613259100e-4, 1.84631831751005468180e-5,
-                                               1.42151175831644588870e-7, 2.04426310338993978564e-15};
+  static constexpr std::array<double, 8> kC = {
+      1.42343711074968357734, 4.63033784615654529590,  5.76949722146069140550,   3.64784832476320460504,
+      1.27045825245236838258, 0.241780725177450611770, 0.0227238449892691845833, 7.74545014278341407640e-4};
+  static constexpr std::array<double, 8> kD = {1.0,
+                                               2.05319162663775882187,
+                                               1.67638483018380384940,
+                                               0.689767334985100004550,
+                                               0.148103976427480074590,
+                                               0.0151986665636164571966,
+                                               5.47593808499534494600e-4,
+                                               1.05075007164441684324e-9};
+  static constexpr std::array<double, 8> kE = {
+      6.65790464350110377720,   5.46378491116411436990,    1.78482653991729133580,    0.296560571828504891230,
+      0.0265321895265761230930, 0.00124266094738807843860, 2.71155556874348757815e-5, 2.01033439929228813265e-7};
+  static constexpr std::array<double, 8> kF = {1.0,
+                                               0.599832206555887937690,
+                                               0.136929880922735805310,
+                                               0.0148753612908506148525,
+                                               7.86869131145613259100e-4,
+                                               1.84631831751005468180e-5,
+                                               1.42151175831644588870e-7,
+                                               2.04426310338993978564e-15};
   const double q = p - 0.5;
   if (std::fabs(q) <= 0.425) {
     const double r = 0.180625 - q * q;
@@ -86,13 +101,15 @@ FloatLinear RandomWeights::linear(const std::string& name, std::size_t in, std::
   return linear;
 }
 
-FloatNorm RandomWeights::norm() const { return {std::vector<float>(config_.d, 1.0F), std::vector<float>(config_.d, 0.0F)}; }
+FloatNorm RandomWeights::norm() const {
+  return {std::vector<float>(config_.d, 1.0F), std::vector<float>(config_.d, 0.0F)};
+}
 
 FloatAttention RandomWeights::attention(const std::string& name, double out_deviation) const {
   const std::size_t d = config_.d;
   const double deviation = config_.initializer_range;
-  return {linear(name + ".q", d, d, deviation), linear(name + ".k", d, d, deviation), linear(name + ".v", d, d, deviation),
-          linear(name + ".o", d, d, out_deviation)};
+  return {linear(name + ".q", d, d, deviation), linear(name + ".k", d, d, deviation),
+          linear(name + ".v", d, d, deviation), linear(name + ".o", d, d, out_deviation)};
 }
 
 FloatLayer RandomWeights::layer(std::size_t index) const {
@@ -100,7 +117,8 @@ FloatLayer RandomWeights::layer(std::size_t index) const {
   const std::string name = fmt::format("layer.{}", index);
   const bool pre_norm = config_.architecture == Architecture::Gpt2;
   const double residual_deviation =
-      pre_norm ? config_.initializer_range / std::sqrt(2.0 * static_cast<double>(config_.layers)) : config_.initializer_range;
+      pre_norm ? config_.initializer_range / std::sqrt(2.0 * static_cast<double>(config_.layers))
+               : config_.initializer_range;
   FloatLayer layer;
   layer.attention = attention(name + ".attention", residual_deviation);
   if (index >= config_.layers) {

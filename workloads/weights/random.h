@@ -1,7 +1,7 @@
 #pragma once
-// Random weights as Hugging Face initialises its models: normal with standard deviation `initializer_range`, biases 0, LayerNorm
-// 1 and 0, and in GPT-2 the two projections into the residual smaller by sqrt(2 * layers). Every number is a function of seed,
-// tensor and position alone, so any part can be made at any time.
+// Random weights as Hugging Face initialises its models: normal with standard deviation `initializer_range`, biases 0,
+// LayerNorm 1 and 0, and in GPT-2 the two projections into the residual smaller by sqrt(2 * layers). Every number is a
+// function of seed, tensor and position alone, so any part can be made at any time.
 #include <cstdint>
 #include <string>
 
@@ -27,7 +27,8 @@ class RandomWeights final : public WeightSource {
 
   [[nodiscard]] const ModelConfig& config() const override { return config_; }
   [[nodiscard]] FloatLayer layer(std::size_t index) const override;
-  [[nodiscard]] Matrix<float> embed(Side side, const std::vector<std::int32_t>& tokens, std::size_t first) const override;
+  [[nodiscard]] Matrix<float> embed(Side side, const std::vector<std::int32_t>& tokens,
+                                    std::size_t first) const override;
   [[nodiscard]] FloatNorm embedding_norm(Side side) const override;
   [[nodiscard]] FloatNorm final_norm() const override;
   [[nodiscard]] Matrix<float> language_head() const override;

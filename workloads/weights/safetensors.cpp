@@ -21,8 +21,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint64_t kLengthBytes = 8;               // u64 header length
-constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // limit of the reference implementation (MAX_HEADER_SIZE, tensor.rs)
+constexpr std::uint64_t kLengthBytes = 8;  // u64 header length
+constexpr std::uint64_t kMaxHeaderBytes =
+    100'000'000;  // limit of the reference implementation (MAX_HEADER_SIZE, tensor.rs)
 constexpr std::size_t kHeaderAlignment = 8;
 
 constexpr std::array kUsable = {Dtype::Bool, Dtype::U8,  Dtype::I8,   Dtype::I16, Dtype::I32,
@@ -35,8 +36,8 @@ std::size_t element_bytes(const std::string& dtype) {
       return bytes_of(known);
     }
   }
-  static const std::map<std::string, std::size_t> kOthers = {
-      {"U16", 2}, {"U32", 4}, {"U64", 8}, {"F8_E5M2", 1}, {"F8_E4M3", 1}, {"F8_E8M0", 1}, {"C64", 8}};
+  static const std::map<std::string, std::size_t> kOthers = {{"U16", 2},     {"U32", 4},     {"U64", 8}, {"F8_E5M2", 1},
+                                                             {"F8_E4M3", 1}, {"F8_E8M0", 1}, {"C64", 8}};
   const auto found = kOthers.find(dtype);
   return found == kOthers.end() ? 0 : found->second;
 }
@@ -69,7 +70,7 @@ class RepeatedKeys {
   }
 
  private:
-  static constexpr int kMaxDepth = 16;  // the format needs 3
+  static constexpr int kMaxDepth = 16;       // the format needs 3
   std::vector<std::set<std::string>> open_;  // by depth
 };
 
@@ -176,9 +177,8 @@ Metadata parse_metadata(const std::string& file, const json& entry) {
 
 // The format allows neither gaps nor overlaps nor bytes that belong to no tensor.
 void check_packed(const std::string& file, std::vector<Placed>& placed, std::uint64_t data_bytes) {
-  std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
-    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
-  });
+  std::sort(placed.begin(), placed.end(),
+            [](const Placed& a, const Placed& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
   std::uint64_t expected = 0;
   for (const Placed& tensor : placed) {
     if (tensor.begin != expected) {
@@ -188,7 +188,8 @@ void check_packed(const std::string& file, std::vector<Placed>& placed, std::uin
     expected = tensor.end;
   }
   if (expected != data_bytes) {
-    throw ConfigError(fmt::format("{}: tensors end at byte {} of the data, the file holds {}", file, expected, data_bytes));
+    throw ConfigError(
+        fmt::format("{}: tensors end at byte {} of the data, the file holds {}", file, expected, data_bytes));
   }
 }
 
@@ -290,7 +291,8 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : contents_(std::make_
     }
     const auto found = entry->second.find(tensor);
     if (found == entry->second.end()) {
-      throw ConfigError(fmt::format("{}: weight_map puts tensor '{}' into {}, which does not hold it", file, tensor, shard));
+      throw ConfigError(
+          fmt::format("{}: weight_map puts tensor '{}' into {}, which does not hold it", file, tensor, shard));
     }
     contents_->tensors.emplace(tensor, found->second);
   }
@@ -381,7 +383,8 @@ void SafetensorsFile::floats_to(const std::string& tensor, const Shape& shape, s
     case Dtype::I16:
     case Dtype::I32:
     case Dtype::I64:
-      throw ConfigError(fmt::format("{}: tensor '{}' is {}, needed is a floating-point type", name(), tensor, found.dtype));
+      throw ConfigError(
+          fmt::format("{}: tensor '{}' is {}, needed is a floating-point type", name(), tensor, found.dtype));
   }
 }
 
@@ -400,7 +403,8 @@ void SafetensorsFile::read_float_row(const std::string& tensor, const Shape& sha
   floats_to(tensor, shape, row * shape[1], shape[1], to);
 }
 
-void write_safetensors(const std::string& path, const std::map<std::string, Tensor>& tensors, const Metadata& metadata) {
+void write_safetensors(const std::string& path, const std::map<std::string, Tensor>& tensors,
+                       const Metadata& metadata) {
   std::vector<const std::pair<const std::string, Tensor>*> order;
   for (const auto& entry : tensors) {
     SYSTOLE_CHECK(entry.second.bytes.size() == entry.second.elements() * bytes_of(entry.second.dtype));

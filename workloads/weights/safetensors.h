@@ -1,7 +1,8 @@
 #pragma once
-// Reader and writer of the safetensors format (https://github.com/huggingface/safetensors, format section of its README):
-// u64 header length, JSON header {name: {dtype, shape, data_offsets}, __metadata__}, packed little-endian data.
-// The reader is strict: what the reference implementation rejects is a ConfigError that names the file and the tensor.
+// Reader and writer of the safetensors format (https://github.com/huggingface/safetensors, format section of its
+// README): u64 header length, JSON header {name: {dtype, shape, data_offsets}, __metadata__}, packed little-endian
+// data. The reader is strict: what the reference implementation rejects is a ConfigError that names the file and the
+// tensor.
 #include <map>
 #include <memory>
 #include <string>
@@ -61,6 +62,7 @@ class SafetensorsFile {
 };
 
 // Writes tensors sorted by alignment (descending) and name, header padded to 8 bytes; temporary file, then rename.
-void write_safetensors(const std::string& path, const std::map<std::string, Tensor>& tensors, const Metadata& metadata = {});
+void write_safetensors(const std::string& path, const std::map<std::string, Tensor>& tensors,
+                       const Metadata& metadata = {});
 
 }  // namespace systole::workloads

@@ -19,7 +19,8 @@ struct Matrix {
   std::vector<T> data;
 
   Matrix() = default;
-  Matrix(std::size_t row_count, std::size_t col_count) : rows(row_count), cols(col_count), data(row_count * col_count) {}
+  Matrix(std::size_t row_count, std::size_t col_count)
+      : rows(row_count), cols(col_count), data(row_count * col_count) {}
 
   [[nodiscard]] T* row(std::size_t r) { return data.data() + r * cols; }
   [[nodiscard]] const T* row(std::size_t r) const { return data.data() + r * cols; }

@@ -19,8 +19,9 @@ ErrorMetrics output_accuracy(const char* name, std::size_t sequence, Probability
   const auto tokens = random_tokens(weights.config(), sequence, 1, 1000);
   FloatComparison comparison(weights, model, tokens);
   reference::OverflowCounters overflows;
-  reference::evaluate(model, embedded_inputs(weights, tokens),
-                      [&](const std::string& boundary, Tensor tensor) { comparison.see(boundary, tensor); }, overflows);
+  reference::evaluate(
+      model, embedded_inputs(weights, tokens),
+      [&](const std::string& boundary, Tensor tensor) { comparison.see(boundary, tensor); }, overflows);
   EXPECT_EQ(overflows.total(), 0U);
   return comparison.output();
 }

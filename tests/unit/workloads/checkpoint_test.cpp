@@ -95,7 +95,8 @@ TEST(Checkpoint, prefixes_and_old_names_are_understood) {
   std::map<std::string, Tensor> renamed;
   for (auto& [name, tensor] : checkpoint.tensors) {
     std::string other = "bert." + name;
-    for (const auto& [modern, old] : {std::pair{"LayerNorm.weight", "LayerNorm.gamma"}, std::pair{"LayerNorm.bias", "LayerNorm.beta"}}) {
+    for (const auto& [modern, old] :
+         {std::pair{"LayerNorm.weight", "LayerNorm.gamma"}, std::pair{"LayerNorm.bias", "LayerNorm.beta"}}) {
       if (other.find(modern) != std::string::npos) {
         other = replaced(other, modern, old);
       }
@@ -126,7 +127,8 @@ TEST(Checkpoint, an_encoder_decoder_has_cross_attention_in_its_decoder) {
   EXPECT_EQ(weights.config().decoder_layers, 2U);
   EXPECT_FALSE(weights.layer(0).cross.has_value());
   ASSERT_TRUE(weights.layer(2).cross.has_value());
-  const float* query = checkpoint.tensors.at("decoder.bert.encoder.layer.1.crossattention.self.query.weight").as<float>();
+  const float* query =
+      checkpoint.tensors.at("decoder.bert.encoder.layer.1.crossattention.self.query.weight").as<float>();
   EXPECT_EQ(weights.layer(2).cross->q.w.at(3, 7), query[7 * 32 + 3]);
 }
 
@@ -153,15 +155,19 @@ TEST(Checkpoint, values_of_config_json_that_cannot_be_served_are_named) {
   EXPECT_NE(with(bert, "\"gelu\"", "\"silu\"").find("hidden_act"), std::string::npos);
   EXPECT_NE(with(bert, "\"hidden_size\":64", "\"hidden_size\":66").find("multiple of 4 heads"), std::string::npos);
   EXPECT_NE(with(bert, "\"hidden_size\":64", "\"hidden_size\":\"64\"").find("hidden_size"), std::string::npos);
-  EXPECT_NE(with(bert, "\"num_hidden_layers\":2", "\"num_hidden_layers\":3").find("encoder.layer.2."), std::string::npos);
+  EXPECT_NE(with(bert, "\"num_hidden_layers\":2", "\"num_hidden_layers\":3").find("encoder.layer.2."),
+            std::string::npos);
   EXPECT_NE(with(bert, "\"num_hidden_layers\":2,", "").find("\"num_hidden_layers\" is missing"), std::string::npos);
   EXPECT_NE(with(bert, "\"type_vocab_size\"", "\"position_embedding_type\":\"relative_key\",\"type_vocab_size\"")
-                .find("position_embedding_type"), std::string::npos);
-  EXPECT_NE(with(bert, "\"type_vocab_size\"", "\"is_decoder\":true,\"type_vocab_size\"").find("is_decoder"), std::string::npos);
+                .find("position_embedding_type"),
+            std::string::npos);
+  EXPECT_NE(with(bert, "\"type_vocab_size\"", "\"is_decoder\":true,\"type_vocab_size\"").find("is_decoder"),
+            std::string::npos);
   EXPECT_NE(with(bert, "1e-12", "-1").find("layer_norm_eps"), std::string::npos);
   EXPECT_NE(with(bert, "{", "[").find("line 1"), std::string::npos);
   const TinyCheckpoint gpt2 = tiny_gpt2();
-  EXPECT_NE(with(gpt2, "\"n_inner\":null", "\"add_cross_attention\":true").find("add_cross_attention"), std::string::npos);
+  EXPECT_NE(with(gpt2, "\"n_inner\":null", "\"add_cross_attention\":true").find("add_cross_attention"),
+            std::string::npos);
   EXPECT_NE(with(gpt2, "\"n_inner\":null", "\"n_inner\":100").find("mlp.c_fc.weight"), std::string::npos);
   const TinyCheckpoint both = tiny_encoder_decoder();
   EXPECT_NE(with(both, "\"add_cross_attention\":true", "\"add_cross_attention\":false").find("add_cross_attention"),

@@ -1,4 +1,5 @@
-// Floating point that does not depend on the machine: elementary functions, matrix products, random numbers, known models.
+// Floating point that does not depend on the machine: elementary functions, matrix products, random numbers, known
+// models.
 #include <cmath>
 #include <random>
 
@@ -61,11 +62,12 @@ TEST(FloatGemm, every_kernel_gives_the_bits_of_the_plain_loop) {
         continue;
       }
       std::vector<float> c(m * n);
-      reference::float_gemm(kernel, {a.data(), k}, {b.data(), n}, reference::Right::Plain, bias.data(), c.data(), n, m, k, n);
+      reference::float_gemm(kernel, {a.data(), k}, {b.data(), n}, reference::Right::Plain, bias.data(), c.data(), n, m,
+                            k, n);
       ASSERT_EQ(c, expected);
       std::fill(c.begin(), c.end(), 0.0F);
-      reference::float_gemm(kernel, {a.data(), k}, {transposed.data(), k}, reference::Right::Transposed, bias.data(), c.data(), n,
-                            m, k, n);
+      reference::float_gemm(kernel, {a.data(), k}, {transposed.data(), k}, reference::Right::Transposed, bias.data(),
+                            c.data(), n, m, k, n);
       ASSERT_EQ(c, expected);
     }
   }

@@ -80,7 +80,8 @@ TEST(QuantisedModel, names_the_tensor_that_is_wrong) {
   for (const auto& entry : original.tensors()) {
     tensors.emplace(entry.first, original.read(entry.first));
   }
-  for (const char* name : {"q.0.W1", "q.0.W2", "q.1.bo", "q.1.n2.g", "nf.a", "q.0.at.2.Wk", "q.0.at.0.c", "q.1.ge.c", "q.0.at.1.ae"}) {
+  for (const char* name :
+       {"q.0.W1", "q.0.W2", "q.1.bo", "q.1.n2.g", "nf.a", "q.0.at.2.Wk", "q.0.at.0.c", "q.1.ge.c", "q.0.at.1.ae"}) {
     for (int damage = 0; damage < 3; ++damage) {
       std::map<std::string, Tensor> bad = tensors;
       Tensor& tensor = bad.at(name);
@@ -110,9 +111,17 @@ TEST(QuantisedModel, refuses_impossible_sizes) {
   for (const auto& entry : original.tensors()) {
     tensors.emplace(entry.first, original.read(entry.first));
   }
-  const std::pair<const char*, const char*> kBad[] = {{"d", "63"},     {"heads", "0"},  {"heads", "-4"},      {"layers", "3"},
-                                                      {"layers", "0"}, {"valid", "17"}, {"arch", "berd"},     {"p", "none"},
-                                                      {"l", "x"},      {"ln", "x"},     {"d", "99999999999999999999"}};
+  const std::pair<const char*, const char*> kBad[] = {{"d", "63"},
+                                                      {"heads", "0"},
+                                                      {"heads", "-4"},
+                                                      {"layers", "3"},
+                                                      {"layers", "0"},
+                                                      {"valid", "17"},
+                                                      {"arch", "berd"},
+                                                      {"p", "none"},
+                                                      {"l", "x"},
+                                                      {"ln", "x"},
+                                                      {"d", "99999999999999999999"}};
   for (const auto& [key, value] : kBad) {
     Metadata metadata = original.metadata();
     metadata[key] = value;

@@ -1,10 +1,13 @@
 // The integer reference against every stored boundary of whole models.
 #include <cstring>
+#include <random>
 
 #include <gtest/gtest.h>
 
+#include "sim/base/file.h"
 #include "workloads/quantise/quantised_model.h"
 #include "workloads/reference/evaluate.h"
+#include "workloads/weights/safetensors.h"
 
 namespace systole::workloads::reference {
 namespace {
@@ -27,9 +30,10 @@ TEST_P(StoredBoundaries, are_reproduced_bit_by_bit) {
   const QuantisedFile file = load_quantised_file(kData + GetParam() + ".safetensors");
   TensorMap computed;
   OverflowCounters overflows;
-  evaluate(file.model, inputs_of(file.vectors),
-           [&](const std::string& name, Tensor tensor) { EXPECT_TRUE(computed.emplace(name, std::move(tensor)).second); },
-           overflows);
+  evaluate(
+      file.model, inputs_of(file.vectors),
+      [&](const std::string& name, Tensor tensor) { EXPECT_TRUE(computed.emplace(name, std::move(tensor)).second); },
+      overflows);
   std::size_t compared = 0;
   for (const auto& [name, stored] : file.vectors) {
     if (name.rfind("act.", 0) != 0 && name.rfind("out.", 0) != 0) {
@@ -46,7 +50,8 @@ TEST_P(StoredBoundaries, are_reproduced_bit_by_bit) {
   EXPECT_EQ(overflows.total(), 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Vectors, StoredBoundaries, ::testing::Values("bert_tiny", "bert_tiny_fold", "gpt2_tiny", "xattn_odd"));
+INSTANTIATE_TEST_SUITE_P(Vectors, StoredBoundaries,
+                         ::testing::Values("bert_tiny", "bert_tiny_fold", "gpt2_tiny", "xattn_odd"));
 
 TEST(ReferenceDecoder, token_by_token_equals_all_rows_at_once) {
   const QuantisedFile file = load_quantised_file(kData + "gpt2_tiny.safetensors");
@@ -68,8 +73,8 @@ TEST(ReferenceDecoder, token_by_token_equals_all_rows_at_once) {
             return;
           }
           for (std::size_t h = 0; h < file.model.heads; ++h) {
-            EXPECT_EQ(std::memcmp(tensor.as<std::int8_t>() + h * count * dk, keys.as<std::int8_t>() + (h * l + done) * dk,
-                                  count * dk),
+            EXPECT_EQ(std::memcmp(tensor.as<std::int8_t>() + h * count * dk,
+                                  keys.as<std::int8_t>() + (h * l + done) * dk, count * dk),
                       0);
           }
         },
@@ -106,6 +111,36 @@ TEST(ReferenceInputs, missing_and_ill_shaped_inputs_are_named) {
   EXPECT_THROW((void)evaluate(file.model, {{"act.-1.x0", Tensor(Dtype::I8, {4, 63})}}), ConfigError);
   EXPECT_THROW((void)evaluate(file.model, {{"in.emb_f32", Tensor(Dtype::I8, {4, 64})}}), ConfigError);
   EXPECT_THROW((void)evaluate(file.model, {{"act.-1.x0", Tensor(Dtype::I8, {0, 64})}}), ConfigError);
+}
+
+// Random damage anywhere in a stored model: it is refused, or it is evaluated to whatever its integers mean.
+TEST(ReferenceInputs, damaged_models_are_refused_or_evaluated) {
+  constexpr std::uint32_t kSeed = 4;
+  SCOPED_TRACE(kSeed);
+  std::mt19937 random(kSeed);
+  for (const char* name : {"bert_tiny", "gpt2_tiny", "xattn_odd"}) {
+    const std::string good = read_file(kData + name + ".safetensors");
+    std::uint64_t header = 0;
+    std::memcpy(&header, good.data(), sizeof header);
+    int evaluated = 0;
+    for (int trial = 0; trial < 150; ++trial) {
+      std::string bytes = good;
+      // Half of the time a few header bytes, else many data bytes.
+      const bool in_header = trial % 2 == 0;
+      for (int edit = 0; edit < (in_header ? 2 : 200); ++edit) {
+        const std::size_t at = in_header ? 8 + random() % header : 8 + header + random() % (bytes.size() - 8 - header);
+        bytes[at] = in_header ? "0123456789"[random() % 10] : static_cast<char>(random());
+      }
+      try {
+        const SafetensorsFile file(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(), name);
+        const QuantisedFile loaded = load_quantised_file(file);
+        (void)evaluate(loaded.model, inputs_of(loaded.vectors));
+        ++evaluated;
+      } catch (const ConfigError&) {
+      }
+    }
+    EXPECT_GT(evaluated, 0) << name;
+  }
 }
 
 }  // namespace

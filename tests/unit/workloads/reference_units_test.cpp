@@ -64,7 +64,8 @@ TEST_F(Units, shift_rounds_half_to_even) {
   const auto y = get<std::int32_t>("shift.y");
   for (int shift = 0; shift < 32; ++shift) {
     for (std::size_t j = 0; j < x.size(); ++j) {
-      ASSERT_EQ(rounding_shift(x[j], shift), y[static_cast<std::size_t>(shift) * x.size() + j]) << x[j] << " >> " << shift;
+      ASSERT_EQ(rounding_shift(x[j], shift), y[static_cast<std::size_t>(shift) * x.size() + j])
+          << x[j] << " >> " << shift;
     }
   }
 }

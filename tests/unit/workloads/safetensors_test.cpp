@@ -41,7 +41,8 @@ void expect_rejected(const std::string& header, std::size_t data_bytes, const st
 }
 
 TEST(Safetensors, reads_a_minimal_file) {
-  const std::string bytes = container(R"({"a":{"dtype":"I8","shape":[2,2],"data_offsets":[0,4]},"__metadata__":{"k":"v"}}  )", 4);
+  const std::string bytes =
+      container(R"({"a":{"dtype":"I8","shape":[2,2],"data_offsets":[0,4]},"__metadata__":{"k":"v"}}  )", 4);
   const SafetensorsFile file = parse(bytes);
   EXPECT_EQ(file.metadata().at("k"), "v");
   EXPECT_EQ(file.read_as<std::int8_t>("a", {2, 2}), std::vector<std::int8_t>(4, 1));
@@ -49,7 +50,8 @@ TEST(Safetensors, reads_a_minimal_file) {
 
 TEST(Safetensors, accepts_scalars_and_empty_dimensions) {
   const std::string bytes = container(
-      R"({"s":{"dtype":"I8","shape":[],"data_offsets":[0,1]},"e":{"dtype":"F32","shape":[3,0],"data_offsets":[1,1]}})", 1);
+      R"({"s":{"dtype":"I8","shape":[],"data_offsets":[0,1]},"e":{"dtype":"F32","shape":[3,0],"data_offsets":[1,1]}})",
+      1);
   const SafetensorsFile file = parse(bytes);
   EXPECT_EQ(file.read("s").elements(), 1U);
   EXPECT_EQ(file.read_floats("e", {3, 0}).size(), 0U);
@@ -72,15 +74,18 @@ TEST(Safetensors, rejects_what_the_format_forbids) {
   expect_rejected(R"({"a":{"dtype":"I8","shape":[2],"data_offsets":[0,1]}})", 1, "occupies 1 bytes");
   expect_rejected(R"({"a":{"dtype":"I8","shape":[0],"data_offsets":[1,0]}})", 1, "ends before it begins");
   expect_rejected(R"({"a":{"dtype":"I8","shape":[1],"data_offsets":[1,2]}})", 2, "gap");
-  expect_rejected(R"({"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"I8","shape":[1],"data_offsets":[2,3]}})",
-                  3, "gap");
-  expect_rejected(R"({"a":{"dtype":"I8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"I8","shape":[2],"data_offsets":[1,3]}})",
-                  3, "overlap");
+  expect_rejected(
+      R"({"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"I8","shape":[1],"data_offsets":[2,3]}})", 3,
+      "gap");
+  expect_rejected(
+      R"({"a":{"dtype":"I8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"I8","shape":[2],"data_offsets":[1,3]}})", 3,
+      "overlap");
   expect_rejected(R"({"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]}})", 0, "tensors end at byte 1");
   expect_rejected(R"({"a":{"dtype":"I8","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", 0, "overflows");
   expect_rejected(R"({"a":{"dtype":"F64","shape":[4611686018427387904],"data_offsets":[0,0]}})", 0, "occupies");
-  expect_rejected(R"({"a":{"dtype":"I8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"I8","shape":[0],"data_offsets":[0,0]}})",
-                  0, "'a' occurs twice");
+  expect_rejected(
+      R"({"a":{"dtype":"I8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"I8","shape":[0],"data_offsets":[0,0]}})", 0,
+      "'a' occurs twice");
   expect_rejected(R"({"__metadata__":{"k":1}})", 0, "'k', which is not a string");
   expect_rejected(R"({"__metadata__":[]})", 0, "not an object");
   expect_rejected("{\"a\":" + std::string(1000, '[') + std::string(1000, ']') + "}", 0, "nested too deeply");
@@ -107,14 +112,17 @@ TEST(Safetensors, names_missing_and_ill_shaped_tensors) {
     return "";
   };
   EXPECT_NE(message([&] { (void)file.view("wieght"); }).find("nearest: 'weight'"), std::string::npos);
-  EXPECT_NE(message([&] { (void)file.read_as<std::int8_t>("weight", {2, 2}); }).find("[4], needed is I8 [2, 2]"),
+  EXPECT_NE(message([&] {
+              (void)file.read_as<std::int8_t>("weight", {2, 2});
+            }).find("[4], needed is I8 [2, 2]"),
             std::string::npos);
   EXPECT_NE(message([&] { (void)file.read_floats("weight", {4}); }).find("floating-point"), std::string::npos);
 }
 
 TEST(Safetensors, types_unknown_to_the_project_fail_only_when_read) {
   const std::string bytes = container(
-      R"({"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]},"b":{"dtype":"I8","shape":[1],"data_offsets":[1,2]}})", 2);
+      R"({"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]},"b":{"dtype":"I8","shape":[1],"data_offsets":[1,2]}})",
+      2);
   const SafetensorsFile file = parse(bytes);
   EXPECT_EQ(file.read("b").elements(), 1U);
   EXPECT_THROW((void)file.read("a"), ConfigError);
@@ -122,7 +130,8 @@ TEST(Safetensors, types_unknown_to_the_project_fail_only_when_read) {
 
 TEST(Safetensors, widens_half_and_bfloat16_exactly) {
   std::string bytes = container(
-      R"({"h":{"dtype":"F16","shape":[6],"data_offsets":[0,12]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[12,16]}})", 0);
+      R"({"h":{"dtype":"F16","shape":[6],"data_offsets":[0,12]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[12,16]}})",
+      0);
   const std::uint16_t half[] = {0x3C00, 0xC000, 0x7BFF, 0x0001, 0x8000, 0x7C00};
   const std::uint16_t brain[] = {0x3F80, 0xC049};
   bytes.append(reinterpret_cast<const char*>(half), sizeof half);
@@ -165,13 +174,15 @@ TEST(Safetensors, reads_sharded_checkpoints_through_their_index) {
   write_safetensors(scratch.file("one.safetensors"), {{"a", Tensor::from(first)}});
   write_safetensors(scratch.file("two.safetensors"), {{"b", Tensor::from(second)}});
   const std::string index = scratch.file("model.safetensors.index.json");
-  write_atomically(index, R"({"metadata":{"total_size":12},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}})");
+  write_atomically(index,
+                   R"({"metadata":{"total_size":12},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}})");
   const SafetensorsFile file(scratch.path());
   EXPECT_EQ(file.read_floats("a", {2}), first);
   EXPECT_EQ(file.read_floats("b", {1}), second);
 
-  for (const char* bad : {R"({})", R"({"weight_map":{"a":3}})", R"({"weight_map":{"a":"../one.safetensors"}})",
-                          R"({"weight_map":{"b":"one.safetensors"}})", R"({"weight_map":{"a":"none.safetensors"}})", "[]", ""}) {
+  for (const char* bad :
+       {R"({})", R"({"weight_map":{"a":3}})", R"({"weight_map":{"a":"../one.safetensors"}})",
+        R"({"weight_map":{"b":"one.safetensors"}})", R"({"weight_map":{"a":"none.safetensors"}})", "[]", ""}) {
     write_atomically(index, bad);
     EXPECT_THROW(SafetensorsFile{scratch.path()}, ConfigError) << bad;
   }

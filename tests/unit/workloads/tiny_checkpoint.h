@@ -47,7 +47,8 @@ inline TinyCheckpoint tiny_bert() {
   checkpoint.tensors["embeddings.token_type_embeddings.weight"] = random_tensor(random, {2, 64});
   checkpoint.tensors["embeddings.LayerNorm.weight"] = random_tensor(random, {64}, 1.0F, 0.1F);
   checkpoint.tensors["embeddings.LayerNorm.bias"] = random_tensor(random, {64});
-  checkpoint.config = R"({"model_type":"bert","vocab_size":50,"hidden_size":64,"num_hidden_layers":2,"num_attention_heads":4,
+  checkpoint.config =
+      R"({"model_type":"bert","vocab_size":50,"hidden_size":64,"num_hidden_layers":2,"num_attention_heads":4,
     "intermediate_size":128,"hidden_act":"gelu","max_position_embeddings":32,"type_vocab_size":2,"layer_norm_eps":1e-12})";
   return checkpoint;
 }
@@ -59,7 +60,8 @@ inline TinyCheckpoint tiny_gpt2() {
   checkpoint.tensors["wte.weight"] = random_tensor(random, {50, 64});
   checkpoint.tensors["wpe.weight"] = random_tensor(random, {32, 64});
   checkpoint.tensors["h.0.attn.bias"] = Tensor(Dtype::F32, {1, 1, 32, 32});
-  checkpoint.config = R"({"model_type":"gpt2","vocab_size":50,"n_positions":32,"n_embd":64,"n_layer":2,"n_head":4,"n_inner":null,
+  checkpoint.config =
+      R"({"model_type":"gpt2","vocab_size":50,"n_positions":32,"n_embd":64,"n_layer":2,"n_head":4,"n_inner":null,
     "activation_function":"gelu_new","layer_norm_epsilon":1e-5})";
   return checkpoint;
 }
@@ -102,7 +104,8 @@ inline TinyCheckpoint tiny_encoder_decoder() {
   side("decoder.bert.", 2, true);
   const std::string sizes =
       R"("model_type":"bert","vocab_size":40,"hidden_size":32,"num_attention_heads":2,"intermediate_size":64,"max_position_embeddings":24)";
-  checkpoint.config = R"({"model_type":"encoder-decoder","encoder":{)" + sizes + R"(,"num_hidden_layers":1},"decoder":{)" + sizes +
+  checkpoint.config = R"({"model_type":"encoder-decoder","encoder":{)" + sizes +
+                      R"(,"num_hidden_layers":1},"decoder":{)" + sizes +
                       R"(,"num_hidden_layers":2,"is_decoder":true,"add_cross_attention":true}})";
   return checkpoint;
 }
