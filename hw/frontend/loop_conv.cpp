@@ -41,7 +41,7 @@ LoopConv::LoopConv(const sc_core::sc_module_name& name, const FrontEndParams& pa
                {"no_credit", StateKind::kStall, "as many generated commands are in flight as the reservation station has entries"}}) {
   in_.bind_reader(*this);
   out_.bind_writer(*this);
-  completions_.bind_listener(*this);
+  completions_.bind_listener(*this, &any_in_flight_);
   issue_credits_.bind_reader(*this);
   for (unsigned slot = 0; slot < loops_.size(); ++slot) {
     loops_[slot].a_start = slot * u32(params_.scratchpad_rows) / 2;
@@ -64,6 +64,7 @@ void LoopConv::evaluate(Cycle now) {
     changed = is_loop_command(head->op) ? configure(now, *head) : pass(now);
     ledger_.enter(now, changed ? State::kBusy : State::kOutputFull);
   }
+  any_in_flight_ = (loads_in_flight_ | executes_in_flight_ | stores_in_flight_) != 0;
   busy_.set(now, !in_.empty() || slots_.any_configured());
   if (changed) wake_at(now + 1);
 }

@@ -73,6 +73,7 @@ class LoopConv final : public Unit {
   int loads_in_flight_ = 0;
   int executes_in_flight_ = 0;
   int stores_in_flight_ = 0;
+  bool any_in_flight_ = false;         // only then do completions matter
   std::uint64_t emitted_ = 0;
   BusyLine busy_;
   Ledger ledger_;

@@ -13,12 +13,15 @@ namespace systole {
 template <class T, unsigned kSources>
 class PriorityMerge {
  public:
-  // Units that are woken in the cycle after an offer: the readers, and the sources that must learn their fate.
-  void bind_listener(Unit& unit) { listeners_.push_back(&unit); }
+  // Units that are woken in the cycle after an offer: the readers, and the sources that must learn their fate. A listener that says so
+  // through `interested` is woken only while that is true; an offer that concerns it must never find it false.
+  void bind_listener(Unit& unit, const bool* interested = nullptr) { listeners_.push_back({&unit, interested}); }
 
   void offer(unsigned source, Cycle now, T item) {
     offers_[source][now % 2] = {std::move(item), now};
-    for (Unit* unit : listeners_) unit->wake_at(now + 1);
+    for (const Listener& listener : listeners_) {
+      if (listener.interested == nullptr || *listener.interested) listener.unit->wake_at(now + 1);
+    }
   }
 
   // What was granted in `cycle`, a cycle before the running one; null when nobody offered.
@@ -33,6 +36,10 @@ class PriorityMerge {
     T item{};
     Cycle cycle = kNever;
   };
+  struct Listener {
+    Unit* unit;
+    const bool* interested;
+  };
   [[nodiscard]] unsigned winner(Cycle cycle) const {
     if (cycle == kNever) return kSources;   // the cycle before cycle 0
     for (unsigned source = 0; source < kSources; ++source) {
@@ -41,7 +48,7 @@ class PriorityMerge {
     return kSources;
   }
   std::array<std::array<Offer, 2>, kSources> offers_{};
-  std::vector<Unit*> listeners_;
+  std::vector<Listener> listeners_;
 };
 
 }  // namespace systole
