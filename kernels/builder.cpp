@@ -209,8 +209,7 @@ void Builder::compute(bool flip, LocalAddress a, std::uint64_t a_cols, std::uint
   execute_since_fence_ = true;
 }
 
-void Builder::loop_ws(const LoopWs& loop) {
-  SYSTOLE_CHECK(loop.i >= 1 && loop.j >= 1 && loop.k >= 1);
+void Builder::loop_operands(const LoopWs& loop) {
   SYSTOLE_CHECK(loop.pad_i < dim() && loop.pad_j < dim() && loop.pad_k < dim());
   SYSTOLE_CHECK(loop_accumulator_row() + loop.i * loop.j * dim() <= target_.accumulator_rows);
   Instruction bounds = isa::make(Op::kLoopWsBounds);
@@ -237,6 +236,11 @@ void Builder::loop_ws(const LoopWs& loop) {
   f::LoopWsStridesDc::d.set(strides_dc, loop.stride_d);
   f::LoopWsStridesDc::c.set(strides_dc, loop.stride_c);
   command(strides_dc);
+}
+
+void Builder::loop_ws(const LoopWs& loop) {
+  SYSTOLE_CHECK(loop.i >= 1 && loop.j >= 1 && loop.k >= 1);
+  loop_operands(loop);
   Instruction run = isa::make(Op::kLoopWs);
   f::LoopWs::ex_accumulate.set(run, loop.accumulate ? 1 : 0);
   f::LoopWs::full_c.set(run, loop.full_c ? 1 : 0);
@@ -253,6 +257,36 @@ void Builder::loop_ws(const LoopWs& loop) {
   if (loop.c != 0 && (loop.activation == Activation::kLayerNorm || loop.activation == Activation::kSoftmax)) {
     stats_id_ = (dim() - loop.pad_i) % 2 == 0 ? 1 : 0;
   }
+}
+
+void Builder::loop_residual_add(const ResidualAddLoop& loop) {
+  LoopWs operands;
+  operands.i = loop.i, operands.j = loop.j, operands.k = 0;
+  operands.pad_i = loop.pad_i, operands.pad_j = loop.pad_j;
+  operands.a = loop.a, operands.b = loop.b, operands.c = loop.c;
+  operands.stride_a = loop.stride_a, operands.stride_b = loop.stride_b, operands.stride_c = loop.stride_c;
+  loop_operands(operands);
+  Instruction run = isa::make(Op::kLoopWs);
+  f::LoopWs::is_resadd.set(run, 1);
+  command(run);
+  // The halves turn with every loop that stores, although this one uses its slot's own half (LoopMatmul.scala).
+  if (loop.c != 0) loop_half_ ^= 1;
+}
+
+void Builder::raw(const Instruction& instruction) {
+  command(instruction);
+  execute_.reset();
+  load_.fill(std::nullopt);
+  store_stride_.reset();
+  store_scale_.reset();
+  activation_.reset();
+  constants_.reset();
+  stats_id_.reset();
+  pre_shift_.reset();
+  affine_row_.reset();
+  row_scale_base_.reset();
+  flags_.reset();
+  execute_since_fence_ = true;
 }
 
 void Builder::flush() { command(isa::make(Op::kFlush)); }

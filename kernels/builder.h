@@ -70,6 +70,13 @@ struct LoopWs {
   int b_spad_id = 0;
 };
 
+// The unroller's other mode: C = A + B, int8, through the accumulator (load states 0 and 1 with shrink).
+struct ResidualAddLoop {
+  std::uint64_t i = 1, j = 1, pad_i = 0, pad_j = 0;
+  std::uint64_t a = 0, b = 0, c = 0;
+  std::uint64_t stride_a = 0, stride_b = 0, stride_c = 0;  // elements
+};
+
 class Builder {
  public:
   Builder(const Target& target, isa::Program& program) : target_(target), program_(program) {}
@@ -94,9 +101,15 @@ class Builder {
   // `flip`: use the operand just preloaded; else keep the one in use.
   void compute(bool flip, isa::LocalAddress a, std::uint64_t a_cols, std::uint64_t a_rows);
   void loop_ws(const LoopWs& loop);
+  void loop_residual_add(const ResidualAddLoop& loop);
+
+  // Any instruction as it is. What the configuration registers hold is unknown afterwards.
+  void raw(const isa::Instruction& instruction);
 
   // ---- order
   void flush();
+  // Published code fences twice in places; a fence without work costs a cycle or two.
+  void redundant_fence() { program_.fence(); }
   // Waits until everything issued is done and visible in memory. Nothing when nothing was issued since the last one.
   void fence();
   void region(const std::string& name, std::uint64_t macs = 0) { program_.region(name, macs); }
@@ -111,6 +124,7 @@ class Builder {
 
  private:
   void command(const isa::Instruction& instruction);
+  void loop_operands(const LoopWs& loop);
   void extension(std::uint32_t select, std::uint32_t value, std::optional<std::uint32_t>& register_copy);
   void norm_config(const NonlinearConstants& constants, bool activation_msb);
 

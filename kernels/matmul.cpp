@@ -208,35 +208,6 @@ void matmul_tiled(Builder& builder, const Matrix& a, bool transpose_b, const std
   }
 }
 
-void matmul_gemmini(Builder& builder, const Matrix& a, bool transpose_b, const MatmulBranch& br, const Tiling& t) {
-  check_shapes(a, transpose_b, br);
-  const Geometry g{builder.dim(), a.rows, br.c.cols, a.cols};
-  const std::uint64_t i_steps = ceil_div(ceil_div(g.m, g.dim), t.i);
-  const std::uint64_t j_steps = ceil_div(ceil_div(g.n, g.dim), t.j);
-  const std::uint64_t k_steps = ceil_div(ceil_div(g.k, g.dim), t.k);
-  configure(builder, a, transpose_b, br);
-  // An operand of at most two loop steps stays in the scratchpad.
-  const bool a_reuse = i_steps * k_steps <= 2;
-  const bool b_reuse = j_steps * k_steps <= 2;
-  for (std::uint64_t i0 = 0; i0 < i_steps; ++i0) {
-    for (std::uint64_t j0 = 0; j0 < j_steps; ++j0) {
-      for (std::uint64_t k0 = 0; k0 < k_steps; ++k0) {
-        LoopWs loop = make_loop(g, step_at(i0, t.i, g.m, g.dim), step_at(j0, t.j, g.n, g.dim),
-                                step_at(k0, t.k, g.k, g.dim), a, transpose_b, br, k0 == 0, k0 + 1 == k_steps);
-        if (a_reuse) {
-          loop.a_spad_id = i0 + k0 == 0 ? 1 : 2;
-          if (j0 >= 1) loop.a = 0;
-        }
-        if (b_reuse) {
-          loop.b_spad_id = j0 + k0 == 0 ? 1 : 2;
-          if (i0 >= 1) loop.b = 0;
-        }
-        builder.loop_ws(loop);
-      }
-    }
-  }
-}
-
 DiagonalTiles make_diagonal(const std::vector<std::int32_t>& diagonal, std::uint64_t dim) {
   std::int64_t largest = 1;
   for (const std::int32_t g : diagonal) largest = std::max<std::int64_t>(largest, g < 0 ? -std::int64_t{g} : std::int64_t{g});

@@ -34,9 +34,6 @@ void matmul(Builder& builder, const Matrix& a, bool transpose_b, const std::vect
 void matmul_tiled(Builder& builder, const Matrix& a, bool transpose_b, const std::vector<MatmulBranch>& branches,
                   const TilingChoice& plan);
 
-// One product cut and ordered as Gemmini's library does it, instruction for instruction (tiled_matmul_outer), without residual.
-void matmul_gemmini(Builder& builder, const Matrix& a, bool transpose_b, const MatmulBranch& branch, const Tiling& tiling);
-
 // Tiles of a diagonal matrix as sums of int8 diagonals: row block r of the result holds, for pass p, the square tile p of
 // diagonal elements 16r.. (array size instead of 16). Returns int8 data of [round_up(n, dim)][passes * dim].
 struct DiagonalTiles {
