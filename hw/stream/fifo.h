@@ -1,7 +1,7 @@
 #pragma once
-// The bounded FIFO between two nodes as its two ends see it in time: how many elements it holds, not which. A registered queue: an element
-// pushed in cycle t can be popped from t + 1 on, a place freed in t can be filled from t + 1 on, so the order of the ends inside a cycle
-// cannot matter. One push and one pop per cycle at most.
+// The bounded FIFO between two nodes as its two ends see it in time: how many elements it holds, not which. A
+// registered queue: an element pushed in cycle t can be popped from t + 1 on, a place freed in t can be filled from t +
+// 1 on, so the order of the ends inside a cycle cannot matter. One push and one pop per cycle at most.
 #include <algorithm>
 #include <cstdint>
 
@@ -21,7 +21,8 @@ class StreamFifo {
     consumer_ = &consumer;
   }
 
-  // Elements at the start of cycle `now`, the only number that decides anything in it. `now` is the running cycle or the next one.
+  // Elements at the start of cycle `now`, the only number that decides anything in it. `now` is the running cycle or
+  // the next one.
   [[nodiscard]] std::uint64_t size_at(Cycle now) const {
     return size_ - (last_push_ == now ? 1u : 0u) + (last_pop_ == now ? 1u : 0u);
   }
@@ -34,7 +35,7 @@ class StreamFifo {
     last_push_ = now;
     ++size_;
     ++pushes_;
-    if (before == 0) consumer_->wake_at(now + 1);   // it may have starved; otherwise something else holds it up
+    if (before == 0) consumer_->wake_at(now + 1);  // it may have starved; otherwise something else holds it up
   }
   void pop(Cycle now) {
     const std::uint64_t before = size_at(now);

@@ -9,11 +9,18 @@
 
 namespace systole::hw {
 
-StreamNode::StreamNode(const sc_core::sc_module_name& name, const StreamNodeSpec& spec, std::vector<StreamFifo>& fifos, StreamValues* values,
-                       std::size_t index)
-    : Unit(name), spec_(spec), fifos_(fifos), values_(values), index_(index), total_(spec.rows.total()), row_length_(spec.rows.length_of(0)) {
+StreamNode::StreamNode(const sc_core::sc_module_name& name, const StreamNodeSpec& spec, std::vector<StreamFifo>& fifos,
+                       StreamValues* values, std::size_t index)
+    : Unit(name),
+      spec_(spec),
+      fifos_(fifos),
+      values_(values),
+      index_(index),
+      total_(spec.rows.total()),
+      row_length_(spec.rows.length_of(0)) {
   SYSTOLE_CHECK(spec.latency >= 1 && spec.interval >= 1);
-  for (const auto& input : spec.inputs) (input.rate == StreamRate::kRowFirst ? row_inputs_ : every_inputs_).push_back(input.fifo);
+  for (const auto& input : spec.inputs)
+    (input.rate == StreamRate::kRowFirst ? row_inputs_ : every_inputs_).push_back(input.fifo);
   for (const auto& output : spec.outputs) {
     auto& to = output.rate == StreamRate::kRowLast ? row_outputs_ : every_outputs_;
     to.insert(to.end(), output.fifos.begin(), output.fifos.end());
@@ -65,7 +72,7 @@ void StreamNode::push_outputs(Cycle now, bool last) {
 void StreamNode::drain(Cycle now) {
   const Result& head = pipeline_[pipeline_head_];
   if (head.ready > now) return;
-  if (!outputs_ready(now, head.last)) return;   // the consumer that frees a place wakes us
+  if (!outputs_ready(now, head.last)) return;  // the consumer that frees a place wakes us
   push_outputs(now, head.last);
   pipeline_head_ = pipeline_head_ + 1 == pipeline_.size() ? 0 : pipeline_head_ + 1;
   --pipeline_size_;
@@ -82,7 +89,7 @@ void StreamNode::fire(Cycle now) {
     if (spec_.latency == 1) {
       if (!outputs_ready(now, last)) return;
     } else if (pipeline_size_ == pipeline_.size()) {
-      return;   // woken when the head leaves
+      return;  // woken when the head leaves
     }
   }
   for (std::size_t f : every_inputs_) fifos_[f].pop(now);
@@ -155,14 +162,16 @@ std::string StreamNode::state_text() const {
 }
 
 void StreamNode::append_signature(Cycle now, std::vector<std::uint32_t>& signature) const {
-  signature.push_back(static_cast<std::uint32_t>(next_start_ > now ? next_start_ - now : 0) << 1 | (firings_ == total_ ? 1u : 0u));
+  signature.push_back(static_cast<std::uint32_t>(next_start_ > now ? next_start_ - now : 0) << 1 |
+                      (firings_ == total_ ? 1u : 0u));
   signature.push_back(static_cast<std::uint32_t>(pipeline_size_));
   for (std::size_t i = 0; i < pipeline_size_; ++i) {
     std::size_t at = pipeline_head_ + i;
     if (at >= pipeline_.size()) at -= pipeline_.size();
     const Result& result = pipeline_[at];
     const bool row_result = result.last && !row_outputs_.empty();
-    signature.push_back(static_cast<std::uint32_t>(result.ready > now ? result.ready - now : 0) << 1 | (row_result ? 1u : 0u));
+    signature.push_back(static_cast<std::uint32_t>(result.ready > now ? result.ready - now : 0) << 1 |
+                        (row_result ? 1u : 0u));
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// One node of a streaming graph in time. Which cycles it uses follows from latencies, intervals, row lengths and FIFO depths alone; what it
-// computes is stream/values.h's business and never read here.
+// One node of a streaming graph in time. Which cycles it uses follows from latencies, intervals, row lengths and FIFO
+// depths alone; what it computes is stream/values.h's business and never read here.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,8 +17,8 @@ class SteadyState;
 class StreamNode final : public Unit {
  public:
   // `fifos` are all FIFOs of the graph, by index. `values` computes each firing as it starts, or is null.
-  StreamNode(const sc_core::sc_module_name& name, const StreamNodeSpec& spec, std::vector<StreamFifo>& fifos, StreamValues* values,
-             std::size_t index);
+  StreamNode(const sc_core::sc_module_name& name, const StreamNodeSpec& spec, std::vector<StreamFifo>& fifos,
+             StreamValues* values, std::size_t index);
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
@@ -53,7 +53,7 @@ class StreamNode final : public Unit {
 
  private:
   struct Result {
-    Cycle ready = 0;   // earliest cycle in which it can leave the pipeline
+    Cycle ready = 0;  // earliest cycle in which it can leave the pipeline
     bool last = false;
   };
 
@@ -69,18 +69,18 @@ class StreamNode final : public Unit {
   const std::size_t index_;
   SteadyState* observer_ = nullptr;
 
-  std::vector<std::size_t> every_inputs_, row_inputs_, every_outputs_, row_outputs_;   // indices into fifos_
+  std::vector<std::size_t> every_inputs_, row_inputs_, every_outputs_, row_outputs_;  // indices into fifos_
   bool has_row_ports_ = false;
   std::uint64_t total_ = 0;
   std::uint64_t firings_ = 0;
   std::uint64_t row_ = 0;
   std::uint64_t position_ = 0;
   std::uint64_t row_length_ = 0;
-  Cycle next_start_ = 0;       // the initiation interval allows a firing from here on
-  Cycle resume_ = 0;           // cycles before are accounted for by a leap
+  Cycle next_start_ = 0;  // the initiation interval allows a firing from here on
+  Cycle resume_ = 0;      // cycles before are accounted for by a leap
   Cycle last_active_ = 0;
 
-  std::vector<Result> pipeline_;   // ring of the results on their way out, at most latency - 1
+  std::vector<Result> pipeline_;  // ring of the results on their way out, at most latency - 1
   std::size_t pipeline_head_ = 0;
   std::size_t pipeline_size_ = 0;
 };

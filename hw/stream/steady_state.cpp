@@ -4,13 +4,15 @@
 
 namespace systole::hw {
 
-SteadyState::SteadyState(const sc_core::sc_module_name& name, std::vector<StreamNode*> nodes, std::vector<StreamFifo>& fifos)
+SteadyState::SteadyState(const sc_core::sc_module_name& name, std::vector<StreamNode*> nodes,
+                         std::vector<StreamFifo>& fifos)
     : Unit(name), nodes_(std::move(nodes)), fifos_(fifos) {
   for (const StreamNode* node : nodes_) rows_repeat_ = rows_repeat_ && !node->grows();
   choose_pivot();
 }
 
-// The last node (the one that finishes last, as graphs are written in the order of the stream) that has rows and is not done.
+// The last node (the one that finishes last, as graphs are written in the order of the stream) that has rows and is not
+// done.
 void SteadyState::choose_pivot() {
   pivot_ = nodes_.size();
   for (std::size_t n = 0; n < nodes_.size(); ++n) {
@@ -120,9 +122,12 @@ bool SteadyState::try_leap(Anchor& anchor, Cycle now, bool whole_rows) {
     nodes_[n]->leap(anchor.at, now, cycles, repeats * (nodes_[n]->firings() - anchor.firings[n]));
   }
   for (std::size_t f = 0; f < fifos_.size(); ++f) {
-    const std::int64_t change = static_cast<std::int64_t>(repeats) * (static_cast<std::int64_t>(fifos_[f].size()) - static_cast<std::int64_t>(anchor.sizes[f]));
-    const std::uint64_t largest = change > 0 ? anchor.largest[f] + static_cast<std::uint64_t>(change) : anchor.largest[f];
-    const std::uint64_t smallest = change < 0 ? anchor.smallest[f] - static_cast<std::uint64_t>(-change) : anchor.smallest[f];
+    const std::int64_t change = static_cast<std::int64_t>(repeats) * (static_cast<std::int64_t>(fifos_[f].size()) -
+                                                                      static_cast<std::int64_t>(anchor.sizes[f]));
+    const std::uint64_t largest =
+        change > 0 ? anchor.largest[f] + static_cast<std::uint64_t>(change) : anchor.largest[f];
+    const std::uint64_t smallest =
+        change < 0 ? anchor.smallest[f] - static_cast<std::uint64_t>(-change) : anchor.smallest[f];
     fifos_[f].leap(change, repeats * (fifos_[f].pushes() - anchor.pushes[f]), largest);
     if (across_rows_.valid) {
       across_rows_.smallest[f] = std::min(across_rows_.smallest[f], smallest);

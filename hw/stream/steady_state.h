@@ -1,13 +1,15 @@
 #pragma once
 // Leaps over the steady state: many elements per event, with exactly the cycles of one element per event.
 //
-// The graph is a deterministic machine. Let its state at the start of cycle `now` equal its state at the start of an earlier cycle `from`:
-// every initiation interval and every result in a pipeline is equally far away, and every FIFO holds equally many elements. Then the cycles
-// [from, now) repeat, shifted, for as long as the ports act as they did, i.e. until a node reaches the first or last firing of its row.
-// A FIFO may also grow or shrink by the same number in each period, provided that all decisions about it came out, and will come out, the same:
-// during all these cycles it was, and stays, neither empty nor full. So all repetitions up to the earliest of these limits happen at once.
+// The graph is a deterministic machine. Let its state at the start of cycle `now` equal its state at the start of an
+// earlier cycle `from`: every initiation interval and every result in a pipeline is equally far away, and every FIFO
+// holds equally many elements. Then the cycles [from, now) repeat, shifted, for as long as the ports act as they did,
+// i.e. until a node reaches the first or last firing of its row. A FIFO may also grow or shrink by the same number in
+// each period, provided that all decisions about it came out, and will come out, the same: during all these cycles it
+// was, and stays, neither empty nor full. So all repetitions up to the earliest of these limits happen at once.
 //
-// The same argument holds for whole rows: if also the positions in the rows are equal, the ports repeat too, and the limit is the last firing.
+// The same argument holds for whole rows: if also the positions in the rows are equal, the ports repeat too, and the
+// limit is the last firing.
 #include <cstdint>
 #include <vector>
 
@@ -39,8 +41,8 @@ class SteadyState final : public Unit {
   [[nodiscard]] Cycle cycles_leapt() const { return cycles_leapt_; }
 
  private:
-  // A remembered state and what happened since. After `patience` comparisons in vain the present state replaces it, with twice the patience
-  // (Brent's cycle detection: any period is found in the end).
+  // A remembered state and what happened since. After `patience` comparisons in vain the present state replaces it,
+  // with twice the patience (Brent's cycle detection: any period is found in the end).
   struct Anchor {
     bool valid = false;
     bool disturbed = false;
@@ -50,7 +52,7 @@ class SteadyState final : public Unit {
     std::vector<std::uint32_t> signature;
     std::vector<std::uint64_t> positions;
     std::vector<std::uint64_t> firings;
-    std::vector<std::uint64_t> sizes, pushes, smallest, largest;   // per FIFO
+    std::vector<std::uint64_t> sizes, pushes, smallest, largest;  // per FIFO
   };
 
   void set_anchor(Anchor& anchor, Cycle now, std::uint64_t patience);
@@ -62,8 +64,8 @@ class SteadyState final : public Unit {
   std::vector<StreamFifo>& fifos_;
   Anchor inside_rows_;
   Anchor across_rows_;
-  bool rows_repeat_ = true;      // no node has growing rows
-  std::size_t pivot_ = 0;        // states are compared when this node passes from row to row
+  bool rows_repeat_ = true;  // no node has growing rows
+  std::size_t pivot_ = 0;    // states are compared when this node passes from row to row
   bool row_passed_ = false;
   Cycle noted_ = kNever;
   Cycle resume_ = 0;

@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <limits>
 
-// One binary for every x86-64: the AVX2 form is chosen at run time. There is no fused multiply-add in either, so results are equal.
+// One binary for every x86-64: the AVX2 form is chosen at run time. There is no fused multiply-add in either, so
+// results are equal.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
 #define SYSTOLE_VECTORISED __attribute__((target_clones("avx2", "default")))
 #else
@@ -15,11 +16,12 @@ namespace systole::hw::stream_kernels {
 
 namespace {
 
-// e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2; Taylor polynomial of degree 7 (its error there is below 6e-9).
+// e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2; Taylor polynomial of degree 7 (its error there is below
+// 6e-9).
 constexpr float kLog2E = 1.44269504F;
-constexpr float kLn2High = 0.693359375F;         // 10 significant bits, so n * kLn2High is exact
+constexpr float kLn2High = 0.693359375F;  // 10 significant bits, so n * kLn2High is exact
 constexpr float kLn2Low = -2.12194440e-4F;
-constexpr float kRoundToInteger = 12582912.0F;   // 1.5 * 2^23: adding and subtracting it rounds to nearest
+constexpr float kRoundToInteger = 12582912.0F;  // 1.5 * 2^23: adding and subtracting it rounds to nearest
 constexpr float kSmallest = -87.3F;
 constexpr float kLargest = 88.72F;
 
@@ -38,14 +40,15 @@ inline float exponential_of(float x) {
   // 2^n in two factors: n reaches 128, which one exponent field cannot hold.
   const std::int32_t whole = static_cast<std::int32_t>(n);
   const std::int32_t half = whole >> 1;
-  const float scaled = p * __builtin_bit_cast(float, (half + 127) << 23) * __builtin_bit_cast(float, (whole - half + 127) << 23);
+  const float scaled =
+      p * __builtin_bit_cast(float, (half + 127) << 23) * __builtin_bit_cast(float, (whole - half + 127) << 23);
   const float low = x < kSmallest ? 0.0F : scaled;
   const float high = x > kLargest ? std::numeric_limits<float>::infinity() : low;
   return x != x ? x : high;
 }
 
-constexpr std::size_t kLanes = 8;    // partial sums of a dot product
-constexpr std::size_t kStrip = 32;   // numbers of a vector that stay in registers over a whole block
+constexpr std::size_t kLanes = 8;   // partial sums of a dot product
+constexpr std::size_t kStrip = 32;  // numbers of a vector that stay in registers over a whole block
 
 }  // namespace
 
@@ -87,7 +90,8 @@ SYSTOLE_VECTORISED void weighted_sum(float* sum, Scalars w, Vectors v, std::size
   }
 }
 
-SYSTOLE_VECTORISED void decayed_weighted_sum(float* sum, Scalars delta, Scalars e, Vectors v, std::size_t dim, std::size_t n) {
+SYSTOLE_VECTORISED void decayed_weighted_sum(float* sum, Scalars delta, Scalars e, Vectors v, std::size_t dim,
+                                             std::size_t n) {
   std::size_t c = 0;
   for (; c + kStrip <= dim; c += kStrip) {
     float strip[kStrip];

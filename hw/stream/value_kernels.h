@@ -1,7 +1,7 @@
 #pragma once
-// What streaming nodes compute, for n consecutive elements of one row. Plain functions on arrays. Every result is the same whether the elements
-// come one by one or in blocks, and whatever vector instructions the CPU has: sums run in the order of the stream, and a dot product has a fixed
-// order of its own.
+// What streaming nodes compute, for n consecutive elements of one row. Plain functions on arrays. Every result is the
+// same whether the elements come one by one or in blocks, and whatever vector instructions the CPU has: sums run in the
+// order of the stream, and a dot product has a fixed order of its own.
 #include <cstddef>
 
 namespace systole::hw::stream_kernels {

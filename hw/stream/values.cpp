@@ -43,7 +43,8 @@ StreamValues::StreamValues(const StreamGraph& graph, const std::map<std::string,
     if (!spec.data.empty()) {
       const auto found = tensors.find(spec.data);
       SYSTOLE_CHECK(found != tensors.end());
-      const std::uint64_t needed = spec.function == StreamFunction::kSourceRows || spec.rows.growing ? spec.rows.rows : spec.rows.length;
+      const std::uint64_t needed =
+          spec.function == StreamFunction::kSourceRows || spec.rows.growing ? spec.rows.rows : spec.rows.length;
       SYSTOLE_CHECK(found->second.rows >= needed);
       node.tensor = found->second.data;
     }
@@ -100,17 +101,21 @@ void StreamValues::fire(std::size_t index) {
   SYSTOLE_CHECK(run_block(node, 1) == 1);
 }
 
-void StreamValues::compute() {
+void StreamValues::compute(const std::function<void(std::uint64_t)>& progress) {
   while (true) {
-    bool progress = false;
+    bool moved = false;
+    std::uint64_t firings = 0;
     bool done = true;
     for (Node& node : nodes_) {
-      while (node.firings != node.total && run_block(node, kBlock) != 0) progress = true;
+      while (node.firings != node.total && run_block(node, kBlock) != 0) moved = true;
       done = done && node.firings == node.total;
+      firings += node.firings;
     }
+    if (progress) progress(firings);
     if (done) return;
-    if (progress) continue;
-    // Everybody waits: some full ring is smaller than what the graph has to hold. (T. Parks, Bounded Scheduling of Process Networks, 1995.)
+    if (moved) continue;
+    // Everybody waits: some full ring is smaller than what the graph has to hold. (T. Parks, Bounded Scheduling of
+    // Process Networks, 1995.)
     bool grown = false;
     for (Ring& ring : rings_) {
       if (ring.tail - ring.head != ring.capacity) continue;
@@ -121,7 +126,8 @@ void StreamValues::compute() {
   }
 }
 
-// Computes as many firings of one row as there are operands and places for in one piece, at most `limit`; returns how many.
+// Computes as many firings of one row as there are operands and places for in one piece, at most `limit`; returns how
+// many.
 std::size_t StreamValues::run_block(Node& node, std::size_t limit) {
   const StreamNodeSpec& spec = *node.spec;
   const bool first = node.position == 0;
@@ -142,7 +148,7 @@ std::size_t StreamValues::run_block(Node& node, std::size_t limit) {
       const Ring& ring = rings_[f];
       const std::uint64_t places = ring.capacity - (ring.tail - ring.head);
       if (output.rate == StreamRate::kRowLast) {
-        if (n == left && places == 0) --n;   // all but the firing that produces
+        if (n == left && places == 0) --n;  // all but the firing that produces
       } else {
         n = std::min(n, static_cast<std::size_t>(places));
       }
@@ -278,17 +284,39 @@ void StreamValues::compute_block(Node& node, std::size_t n, bool first, bool las
       emit(node, 0, out, n);
       break;
     }
-    case StreamFunction::kNegate: map([](float x) { return -x; }); break;
-    case StreamFunction::kReciprocal: map([](float x) { return 1.0F / x; }); break;
-    case StreamFunction::kRelu: map([](float x) { return x > 0 ? x : 0.0F; }); break;
-    case StreamFunction::kScale: map([&](float x) { return spec.constant * x; }); break;
-    case StreamFunction::kOffset: map([&](float x) { return x + spec.constant; }); break;
-    case StreamFunction::kAdd: zip([](float a, float b) { return a + b; }); break;
-    case StreamFunction::kSubtract: zip([](float a, float b) { return a - b; }); break;
-    case StreamFunction::kMultiply: zip([](float a, float b) { return a * b; }); break;
-    case StreamFunction::kDivide: zip([](float a, float b) { return a / b; }); break;
-    case StreamFunction::kMaximum: zip([](float a, float b) { return a > b ? a : b; }); break;
-    case StreamFunction::kMinimum: zip([](float a, float b) { return a < b ? a : b; }); break;
+    case StreamFunction::kNegate:
+      map([](float x) { return -x; });
+      break;
+    case StreamFunction::kReciprocal:
+      map([](float x) { return 1.0F / x; });
+      break;
+    case StreamFunction::kRelu:
+      map([](float x) { return x > 0 ? x : 0.0F; });
+      break;
+    case StreamFunction::kScale:
+      map([&](float x) { return spec.constant * x; });
+      break;
+    case StreamFunction::kOffset:
+      map([&](float x) { return x + spec.constant; });
+      break;
+    case StreamFunction::kAdd:
+      zip([](float a, float b) { return a + b; });
+      break;
+    case StreamFunction::kSubtract:
+      zip([](float a, float b) { return a - b; });
+      break;
+    case StreamFunction::kMultiply:
+      zip([](float a, float b) { return a * b; });
+      break;
+    case StreamFunction::kDivide:
+      zip([](float a, float b) { return a / b; });
+      break;
+    case StreamFunction::kMaximum:
+      zip([](float a, float b) { return a > b ? a : b; });
+      break;
+    case StreamFunction::kMinimum:
+      zip([](float a, float b) { return a < b ? a : b; });
+      break;
     case StreamFunction::kSubtractExp: {
       const Scalars a = scalars(0);
       const Scalars b = scalars(1);
@@ -306,11 +334,21 @@ void StreamValues::compute_block(Node& node, std::size_t n, bool first, bool las
       stream_kernels::exponential(scratch_[1].data(), out, n);
       emit(node, 0, out, n);
       break;
-    case StreamFunction::kScaleVector: zip_vector([](float a, float b) { return a * b; }); break;
-    case StreamFunction::kDivideVector: zip_vector([](float a, float b) { return a / b; }); break;
-    case StreamFunction::kReduceSum: reduce(0, [](float sum, float x) { return sum + x; }); break;
-    case StreamFunction::kReduceMaximum: reduce(-kInfinity, [](float sum, float x) { return x > sum ? x : sum; }); break;
-    case StreamFunction::kReduceMinimum: reduce(kInfinity, [](float sum, float x) { return x < sum ? x : sum; }); break;
+    case StreamFunction::kScaleVector:
+      zip_vector([](float a, float b) { return a * b; });
+      break;
+    case StreamFunction::kDivideVector:
+      zip_vector([](float a, float b) { return a / b; });
+      break;
+    case StreamFunction::kReduceSum:
+      reduce(0, [](float sum, float x) { return sum + x; });
+      break;
+    case StreamFunction::kReduceMaximum:
+      reduce(-kInfinity, [](float sum, float x) { return x > sum ? x : sum; });
+      break;
+    case StreamFunction::kReduceMinimum:
+      reduce(kInfinity, [](float sum, float x) { return x < sum ? x : sum; });
+      break;
     case StreamFunction::kWeightedSum:
       reduce_vector([&](float* sum) { stream_kernels::weighted_sum(sum, scalars(0), vectors(1), dim_, n); });
       break;
@@ -324,7 +362,8 @@ void StreamValues::compute_block(Node& node, std::size_t n, bool first, bool las
       break;
     }
     case StreamFunction::kDecayedWeightedSum:
-      reduce_vector([&](float* sum) { stream_kernels::decayed_weighted_sum(sum, scalars(0), scalars(1), vectors(2), dim_, n); });
+      reduce_vector(
+          [&](float* sum) { stream_kernels::decayed_weighted_sum(sum, scalars(0), scalars(1), vectors(2), dim_, n); });
       break;
     case StreamFunction::kScanSum: {
       float sum = first ? 0.0F : node.sum;
@@ -369,7 +408,8 @@ void StreamValues::compute_block(Node& node, std::size_t n, bool first, bool las
     case StreamFunction::kSink:
       if (rings_[spec.inputs[0].fifo].vector) {
         const Vectors x = vectors(0);
-        for (std::size_t j = 0; j < n && node.kept.size() + dim_ <= kKept; ++j) node.kept.insert(node.kept.end(), x[j], x[j] + dim_);
+        for (std::size_t j = 0; j < n && node.kept.size() + dim_ <= kKept; ++j)
+          node.kept.insert(node.kept.end(), x[j], x[j] + dim_);
       } else {
         const Scalars x = scalars(0);
         for (std::size_t j = 0; j < n && node.kept.size() < kKept; ++j) node.kept.push_back(x[j]);

@@ -33,7 +33,8 @@ StreamOutput collect(const StreamGraph& graph, const hw::StreamValues& values) {
 
 // ---- the way back from a child process: numbers of 64 bits
 std::string packed(const hw::StreamResult& result, double seconds) {
-  std::vector<std::uint64_t> numbers = {result.cycles, result.wakeups, result.leaps, result.cycles_leapt, static_cast<std::uint64_t>(seconds * 1e6)};
+  std::vector<std::uint64_t> numbers = {result.cycles, result.wakeups, result.leaps, result.cycles_leapt,
+                                        static_cast<std::uint64_t>(seconds * 1e6)};
   for (const auto& fifo : result.fifos) numbers.insert(numbers.end(), {fifo.depth, fifo.peak, fifo.elements});
   for (const auto& node : result.nodes) numbers.push_back(node.firings);
   std::string bytes(numbers.size() * sizeof(std::uint64_t), '\0');
@@ -64,8 +65,9 @@ StreamOutcome unpacked(const StreamGraph& graph, const std::string& bytes) {
   }
   for (const auto& node : graph.nodes) {
     const std::uint64_t firings = number();
-    outcome.result.nodes.push_back(
-        {node.name, firings, static_cast<double>(firings) * static_cast<double>(node.interval) / static_cast<double>(outcome.result.cycles)});
+    outcome.result.nodes.push_back({node.name, firings,
+                                    static_cast<double>(firings) * static_cast<double>(node.interval) /
+                                        static_cast<double>(outcome.result.cycles)});
   }
   return outcome;
 }
@@ -75,7 +77,9 @@ StreamOutcome unpacked(const StreamGraph& graph, const std::string& bytes) {
 double cpu_seconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6; };
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
@@ -94,7 +98,8 @@ StreamGraph with_depth(StreamGraph graph, const std::string& name, std::uint64_t
   return graph;
 }
 
-std::vector<StreamOutcome> time_in_children(const std::vector<StreamGraph>& graphs, int jobs, const hw::StreamOptions& options) {
+std::vector<StreamOutcome> time_in_children(const std::vector<StreamGraph>& graphs, int jobs,
+                                            const hw::StreamOptions& options) {
   SYSTOLE_CHECK(options.values == nullptr);
   std::vector<StreamOutcome> outcomes(graphs.size());
   const auto task = [&](std::size_t g) {
@@ -113,15 +118,20 @@ std::vector<StreamOutcome> time_in_children(const std::vector<StreamGraph>& grap
   return outcomes;
 }
 
-StreamOutcome time_in_child(const StreamGraph& graph, const hw::StreamOptions& options) { return time_in_children({graph}, 1, options)[0]; }
+StreamOutcome time_in_child(const StreamGraph& graph, const hw::StreamOptions& options) {
+  return time_in_children({graph}, 1, options)[0];
+}
 
-StreamOutput compute_values(const StreamGraph& graph, const workloads::AttentionData& data) {
+StreamOutput compute_values(const StreamGraph& graph, const workloads::AttentionData& data,
+                            const std::function<void(std::uint64_t)>& progress) {
   hw::StreamValues values(graph, tensors_of(data));
-  values.compute();
+  values.compute(progress);
   return collect(graph, values);
 }
 
-std::pair<hw::StreamResult, StreamOutput> run_element_wise(const StreamGraph& graph, const workloads::AttentionData& data, hw::StreamOptions options) {
+std::pair<hw::StreamResult, StreamOutput> run_element_wise(const StreamGraph& graph,
+                                                           const workloads::AttentionData& data,
+                                                           hw::StreamOptions options) {
   hw::StreamValues values(graph, tensors_of(data));
   options.values = &values;
   hw::StreamEngine engine(graph, options);
@@ -132,14 +142,16 @@ std::pair<hw::StreamResult, StreamOutput> run_element_wise(const StreamGraph& gr
 SmallestDepths smallest_depths(const StreamGraph& start) {
   SmallestDepths answer;
   const StreamOutcome unbounded = time_in_child(without_bounds(start));
-  if (!unbounded.finished) throw ConfigError("the graph does not finish with unbounded FIFOs either: " + unbounded.failure);
+  if (!unbounded.finished)
+    throw ConfigError("the graph does not finish with unbounded FIFOs either: " + unbounded.failure);
   answer.cycles = unbounded.result.cycles;
   ++answer.runs;
 
   StreamGraph graph = start;
   // A FIFO never needs more places than elements ever go through it.
   for (std::size_t f = 0; f < graph.fifos.size(); ++f) {
-    graph.fifos[f].depth = std::min(graph.fifos[f].depth, std::max<std::uint64_t>(1, unbounded.result.fifos[f].elements + graph.fifos[f].initial));
+    graph.fifos[f].depth = std::min(
+        graph.fifos[f].depth, std::max<std::uint64_t>(1, unbounded.result.fifos[f].elements + graph.fifos[f].initial));
   }
   const auto suffices = [&] {
     ++answer.runs;
@@ -148,12 +160,15 @@ SmallestDepths smallest_depths(const StreamGraph& start) {
   };
   while (!suffices()) {
     for (std::size_t f = 0; f < graph.fifos.size(); ++f) {
-      graph.fifos[f].depth = std::min(graph.fifos[f].depth * 2, std::max<std::uint64_t>(1, unbounded.result.fifos[f].elements + graph.fifos[f].initial));
+      graph.fifos[f].depth =
+          std::min(graph.fifos[f].depth * 2,
+                   std::max<std::uint64_t>(1, unbounded.result.fifos[f].elements + graph.fifos[f].initial));
     }
   }
   std::vector<std::size_t> order(graph.fifos.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return graph.fifos[a].depth > graph.fifos[b].depth; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return graph.fifos[a].depth > graph.fifos[b].depth; });
   for (std::size_t f : order) {
     std::uint64_t enough = graph.fifos[f].depth;
     std::uint64_t smallest = std::max<std::uint64_t>(1, graph.fifos[f].initial);

@@ -19,22 +19,22 @@ struct Timing {
   Cycle interval = 1;
 };
 
-// Latencies and initiation intervals of the paper's public artifact (its DAM programs for the naive and the memory-free graph). It has no program
-// for B and C: there each node has the timing of the node of its kind in A or D.
+// Latencies and initiation intervals of the paper's public artifact (its DAM programs for the naive and the memory-free
+// graph). It has no program for B and C: there each node has the timing of the node of its kind in A or D.
 constexpr Timing kSource{1, 1};
 constexpr Timing kSink{1, 1};
-constexpr Timing kScore{11, 1};            // QKT_LATENCY: the dot product, with the exponential in A
-constexpr Timing kReduce{23, 2};           // REDUCE_LATENCY, REDUCE_II
-constexpr Timing kElementwise{8, 1};       // BINARY_LATENCY
-constexpr Timing kMatVec{13, 2};           // MATVEC_LATENCY, MATVEC_II
-constexpr Timing kRunningMaximum{3, 1};    // RUNNING_LATENCY
-constexpr Timing kRunningSum{8, 2};        // ROWSUM_LATENCY, MUTICYCLE_II
-constexpr Timing kRunningOutput{12, 2};    // OUTERP_LATENCY, MUTICYCLE_II
-constexpr Timing kRowDivide{21, 1};        // DIV_LATENCY
+constexpr Timing kScore{11, 1};          // QKT_LATENCY: the dot product, with the exponential in A
+constexpr Timing kReduce{23, 2};         // REDUCE_LATENCY, REDUCE_II
+constexpr Timing kElementwise{8, 1};     // BINARY_LATENCY
+constexpr Timing kMatVec{13, 2};         // MATVEC_LATENCY, MATVEC_II
+constexpr Timing kRunningMaximum{3, 1};  // RUNNING_LATENCY
+constexpr Timing kRunningSum{8, 2};      // ROWSUM_LATENCY, MUTICYCLE_II
+constexpr Timing kRunningOutput{12, 2};  // OUTERP_LATENCY, MUTICYCLE_II
+constexpr Timing kRowDivide{21, 1};      // DIV_LATENCY
 
 // Depths without the producer's pipeline, whose latency - 1 stages the artifact adds to each channel.
-constexpr std::uint64_t kShort = 2;        // keeps a producer and a consumer of interval 1 going
-constexpr std::uint64_t kIntoSlow = 3;     // into a node of interval 2
+constexpr std::uint64_t kShort = 2;     // keeps a producer and a consumer of interval 1 going
+constexpr std::uint64_t kIntoSlow = 3;  // into a node of interval 2
 
 class Builder {
  public:
@@ -54,7 +54,8 @@ class Builder {
     return graph_.fifos.size() - 1;
   }
 
-  hw::StreamNodeSpec& node(const char* name, StreamFunction function, Timing timing, const StreamRows& rows, std::vector<hw::StreamInputSpec> inputs,
+  hw::StreamNodeSpec& node(const char* name, StreamFunction function, Timing timing, const StreamRows& rows,
+                           std::vector<hw::StreamInputSpec> inputs,
                            const std::vector<std::vector<std::size_t>>& outputs) {
     hw::StreamNodeSpec spec;
     spec.name = name;
@@ -72,8 +73,11 @@ class Builder {
   std::size_t source(const char* data, std::uint64_t depth) {
     const std::size_t f = fifo(data, StreamType::kVector, depth);
     const bool query = std::string(data) == "q";
-    node(query ? "read_q" : std::string(data) == "k" ? "read_k" : "read_v", query ? StreamFunction::kSourceRows : StreamFunction::kSourceColumns,
-         kSource, query ? per_row_ : elements_, {}, {{f}})
+    node(query                      ? "read_q"
+         : std::string(data) == "k" ? "read_k"
+                                    : "read_v",
+         query ? StreamFunction::kSourceRows : StreamFunction::kSourceColumns, kSource, query ? per_row_ : elements_,
+         {}, {{f}})
         .data = data;
     return f;
   }
@@ -104,7 +108,8 @@ void divide_then_multiply(Builder& b, std::uint64_t rows, std::size_t sum_in, st
   const std::size_t v = b.source("v", kShort);
   const std::size_t output = b.fifo("output", StreamType::kVector, rows);
   b.node("row_sum", StreamFunction::kReduceSum, kReduce, b.elements(), {{sum_in}}, {{row_sum}});
-  b.node("divide", StreamFunction::kDivide, kElementwise, b.elements(), {{bypass}, {row_sum, StreamRate::kRowFirst}}, {{weights}});
+  b.node("divide", StreamFunction::kDivide, kElementwise, b.elements(), {{bypass}, {row_sum, StreamRate::kRowFirst}},
+         {{weights}});
   b.node("matvec", StreamFunction::kWeightedSum, kMatVec, b.elements(), {{weights}, {v}}, {{output}});
   b.sink(output);
 }
@@ -116,8 +121,8 @@ void subtract_row_maximum(Builder& b, std::uint64_t rows, std::vector<std::size_
   const std::size_t row_max = b.fifo("row_max", StreamType::kScalar, kShort);
   b.score(StreamFunction::kDot, {max_in, max_bypass});
   b.node("row_max", StreamFunction::kReduceMaximum, kReduce, b.elements(), {{max_in}}, {{row_max}});
-  b.node("subtract_exp", StreamFunction::kSubtractExp, kElementwise, b.elements(), {{max_bypass}, {row_max, StreamRate::kRowFirst}},
-         {std::move(outputs)});
+  b.node("subtract_exp", StreamFunction::kSubtractExp, kElementwise, b.elements(),
+         {{max_bypass}, {row_max, StreamRate::kRowFirst}}, {std::move(outputs)});
 }
 
 StreamGraph naive(const AttentionShape& shape) {
@@ -166,9 +171,11 @@ StreamGraph memory_free(const AttentionShape& shape) {
   const std::size_t output = b.fifo("output", StreamType::kVector, kShort);
   b.score(StreamFunction::kDot, {scores});
   const std::size_t v = b.source("v", kIntoSlow);
-  b.node("running_max", StreamFunction::kOnlineMaximum, kRunningMaximum, b.elements(), {{scores}}, {{delta_sum, delta_output}, {e_sum, e_output}});
+  b.node("running_max", StreamFunction::kOnlineMaximum, kRunningMaximum, b.elements(), {{scores}},
+         {{delta_sum, delta_output}, {e_sum, e_output}});
   b.node("running_sum", StreamFunction::kDecayedSum, kRunningSum, b.elements(), {{delta_sum}, {e_sum}}, {{row_sum}});
-  b.node("running_output", StreamFunction::kDecayedWeightedSum, kRunningOutput, b.elements(), {{delta_output}, {e_output}, {v}}, {{row_output}});
+  b.node("running_output", StreamFunction::kDecayedWeightedSum, kRunningOutput, b.elements(),
+         {{delta_output}, {e_output}, {v}}, {{row_output}});
   b.node("divide", StreamFunction::kDivideVector, kRowDivide, b.per_row(), {{row_output}, {row_sum}}, {{output}});
   b.sink(output);
   return b.take();
@@ -180,10 +187,14 @@ std::uint64_t row_bypass_depth(std::uint64_t length) { return length + kReduce.l
 
 StreamGraph attention_graph(AttentionGraph kind, const AttentionShape& shape) {
   switch (kind) {
-    case AttentionGraph::kNaive: return naive(shape);
-    case AttentionGraph::kRowMaximum: return row_maximum(shape);
-    case AttentionGraph::kReordered: return reordered(shape);
-    case AttentionGraph::kMemoryFree: return memory_free(shape);
+    case AttentionGraph::kNaive:
+      return naive(shape);
+    case AttentionGraph::kRowMaximum:
+      return row_maximum(shape);
+    case AttentionGraph::kReordered:
+      return reordered(shape);
+    case AttentionGraph::kMemoryFree:
+      return memory_free(shape);
   }
   return {};
 }

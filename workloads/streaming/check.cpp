@@ -26,9 +26,12 @@ namespace {
 
 const char* name_of(StreamType type) {
   switch (type) {
-    case StreamType::kScalar: return "a scalar";
-    case StreamType::kVector: return "a vector";
-    case StreamType::kAny: return "unknown";
+    case StreamType::kScalar:
+      return "a scalar";
+    case StreamType::kVector:
+      return "a vector";
+    case StreamType::kAny:
+      return "unknown";
   }
   return "";
 }
@@ -36,27 +39,36 @@ const char* name_of(StreamType type) {
 void check_nodes(const StreamGraph& graph, std::uint64_t data_rows) {
   if (graph.nodes.empty()) fail(graph, "", "the graph has no nodes");
   if (graph.nodes.size() > hw::kMaxStreamNodes) {
-    fail(graph, graph.nodes[hw::kMaxStreamNodes].where, fmt::format("{} nodes; a graph has at most {}", graph.nodes.size(), hw::kMaxStreamNodes));
+    fail(graph, graph.nodes[hw::kMaxStreamNodes].where,
+         fmt::format("{} nodes; a graph has at most {}", graph.nodes.size(), hw::kMaxStreamNodes));
   }
   std::set<std::string> names;
   for (const StreamNodeSpec& node : graph.nodes) {
-    const auto fault = [&](const std::string& what) { fail(graph, node.where, fmt::format("node '{}': {}", node.name, what)); };
+    const auto fault = [&](const std::string& what) {
+      fail(graph, node.where, fmt::format("node '{}': {}", node.name, what));
+    };
     if (!names.insert(node.name).second) fault("a second node of this name");
     const hw::StreamFunctionInfo& info = hw::info_of(node.function);
     const std::size_t operands = std::char_traits<char>::length(info.inputs);
     const std::size_t results = std::char_traits<char>::length(info.outputs);
-    if (node.inputs.size() != operands) fault(fmt::format("{} inputs; '{}' takes {}", node.inputs.size(), info.name, operands));
-    if (node.outputs.size() != results) fault(fmt::format("{} outputs; '{}' gives {}", node.outputs.size(), info.name, results));
+    if (node.inputs.size() != operands)
+      fault(fmt::format("{} inputs; '{}' takes {}", node.inputs.size(), info.name, operands));
+    if (node.outputs.size() != results)
+      fault(fmt::format("{} outputs; '{}' gives {}", node.outputs.size(), info.name, results));
     for (const auto& output : node.outputs) {
       if (output.fifos.empty()) fault("dangling port: an output leads nowhere");
     }
-    if (node.latency < 1 || node.latency > hw::kMaxStreamLatency) fault(fmt::format("latency {} is not in 1..{}", node.latency, hw::kMaxStreamLatency));
-    if (node.interval < 1 || node.interval > hw::kMaxStreamLatency) fault(fmt::format("ii {} is not in 1..{}", node.interval, hw::kMaxStreamLatency));
+    if (node.latency < 1 || node.latency > hw::kMaxStreamLatency)
+      fault(fmt::format("latency {} is not in 1..{}", node.latency, hw::kMaxStreamLatency));
+    if (node.interval < 1 || node.interval > hw::kMaxStreamLatency)
+      fault(fmt::format("ii {} is not in 1..{}", node.interval, hw::kMaxStreamLatency));
     const std::uint64_t longest = node.rows.growing ? node.rows.rows : node.rows.length;
     if (node.rows.rows < 1 || longest < 1) fault("no firings: rows and length are at least 1");
-    if (node.rows.rows > hw::kMaxStreamFirings / longest) fault(fmt::format("{} rows of {} are too many firings", node.rows.rows, longest));
+    if (node.rows.rows > hw::kMaxStreamFirings / longest)
+      fault(fmt::format("{} rows of {} are too many firings", node.rows.rows, longest));
     if (node.function == hw::StreamFunction::kSourceRows || node.function == hw::StreamFunction::kSourceColumns) {
-      if (node.data != "q" && node.data != "k" && node.data != "v") fault(fmt::format("data '{}' is not one of q, k, v", node.data));
+      if (node.data != "q" && node.data != "k" && node.data != "v")
+        fault(fmt::format("data '{}' is not one of q, k, v", node.data));
       const std::uint64_t needed = node.function == hw::StreamFunction::kSourceRows ? node.rows.rows : longest;
       if (needed > data_rows) fault(fmt::format("reads {} rows of '{}', which has {}", needed, node.data, data_rows));
     }
@@ -78,30 +90,39 @@ void check_fifos(const StreamGraph& graph) {
   for (const StreamNodeSpec& node : graph.nodes) {
     for (const auto& output : node.outputs) {
       for (std::size_t f : output.fifos) {
-        if (++producers[f] > 1) fail(graph, node.where, fmt::format("node '{}': FIFO '{}' already has a producer", node.name, graph.fifos[f].name));
+        if (++producers[f] > 1)
+          fail(graph, node.where,
+               fmt::format("node '{}': FIFO '{}' already has a producer", node.name, graph.fifos[f].name));
       }
     }
     for (const auto& input : node.inputs) {
       if (++consumers[input.fifo] > 1) {
-        fail(graph, node.where, fmt::format("node '{}': FIFO '{}' already has a consumer (use a fork)", node.name, graph.fifos[input.fifo].name));
+        fail(graph, node.where,
+             fmt::format("node '{}': FIFO '{}' already has a consumer (use a fork)", node.name,
+                         graph.fifos[input.fifo].name));
       }
     }
   }
   for (std::size_t f = 0; f < graph.fifos.size(); ++f) {
     const StreamFifoSpec& fifo = graph.fifos[f];
-    if (producers[f] == 0 && consumers[f] == 0) fail(graph, fifo.where, fmt::format("FIFO '{}' is used by no node", fifo.name));
+    if (producers[f] == 0 && consumers[f] == 0)
+      fail(graph, fifo.where, fmt::format("FIFO '{}' is used by no node", fifo.name));
     if (producers[f] == 0) {
       const StreamNodeSpec& node = graph.nodes[graph.consumer(f)];
-      fail(graph, node.where, fmt::format("dangling port: node '{}' takes from FIFO '{}', into which no node puts anything{}", node.name, fifo.name,
-                                         hint(graph, f)));
+      fail(graph, node.where,
+           fmt::format("dangling port: node '{}' takes from FIFO '{}', into which no node puts anything{}", node.name,
+                       fifo.name, hint(graph, f)));
     }
     if (consumers[f] == 0) {
       const StreamNodeSpec& node = graph.nodes[graph.producer(f)];
-      fail(graph, node.where, fmt::format("dangling port: node '{}' puts into FIFO '{}', from which no node takes anything{}", node.name, fifo.name,
-                                         hint(graph, f)));
+      fail(graph, node.where,
+           fmt::format("dangling port: node '{}' puts into FIFO '{}', from which no node takes anything{}", node.name,
+                       fifo.name, hint(graph, f)));
     }
     if (fifo.depth < 1) fail(graph, fifo.where, fmt::format("FIFO '{}': depth 0; the smallest is 1", fifo.name));
-    if (fifo.initial > fifo.depth) fail(graph, fifo.where, fmt::format("FIFO '{}': {} initial elements, depth {}", fifo.name, fifo.initial, fifo.depth));
+    if (fifo.initial > fifo.depth)
+      fail(graph, fifo.where,
+           fmt::format("FIFO '{}': {} initial elements, depth {}", fifo.name, fifo.initial, fifo.depth));
   }
 }
 
@@ -123,11 +144,13 @@ void derive_types(StreamGraph& graph) {
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const StreamFifoSpec& fifo = graph.fifos[node.inputs[i].fifo];
       const StreamType expected = hw::type_of_letter(info.inputs[i]);
-      if (fifo.type == StreamType::kAny) fail(graph, node.where, fmt::format("node '{}': nothing says what FIFO '{}' holds", node.name, fifo.name));
+      if (fifo.type == StreamType::kAny)
+        fail(graph, node.where, fmt::format("node '{}': nothing says what FIFO '{}' holds", node.name, fifo.name));
       if (expected != StreamType::kAny && expected != fifo.type) {
-        fail(graph, node.where, fmt::format("type mismatch: node '{}': operand {} of '{}' is {}, FIFO '{}' from node '{}' holds {}s", node.name, i + 1,
-                                           info.name, name_of(expected), fifo.name, graph.nodes[graph.producer(node.inputs[i].fifo)].name,
-                                           name_of(fifo.type) + 2));
+        fail(graph, node.where,
+             fmt::format("type mismatch: node '{}': operand {} of '{}' is {}, FIFO '{}' from node '{}' holds {}s",
+                         node.name, i + 1, info.name, name_of(expected), fifo.name,
+                         graph.nodes[graph.producer(node.inputs[i].fifo)].name, name_of(fifo.type) + 2));
       }
     }
   }
@@ -148,8 +171,9 @@ void check_balance(const StreamGraph& graph) {
       if (input.fifo == f) taken = input.rate == StreamRate::kEvery ? consumer.rows.total() : consumer.rows.rows;
     }
     if (put != taken) {
-      fail(graph, consumer.where, fmt::format("FIFO '{}': node '{}' puts {} elements in, node '{}' takes {} out", graph.fifos[f].name, producer.name, put,
-                                             consumer.name, taken));
+      fail(graph, consumer.where,
+           fmt::format("FIFO '{}': node '{}' puts {} elements in, node '{}' takes {} out", graph.fifos[f].name,
+                       producer.name, put, consumer.name, taken));
     }
   }
 }
@@ -164,7 +188,8 @@ std::string find_cycle(const StreamGraph& graph, std::string& where, Counts&& co
   const auto visit = [&](const auto& self, std::size_t n) -> bool {
     if (marks[n] == Mark::kDone) return false;
     if (marks[n] == Mark::kOpen) {
-      for (auto at = std::find(path.begin(), path.end(), n); at != path.end(); ++at) cycle += graph.nodes[*at].name + " -> ";
+      for (auto at = std::find(path.begin(), path.end(), n); at != path.end(); ++at)
+        cycle += graph.nodes[*at].name + " -> ";
       cycle += graph.nodes[n].name;
       where = graph.nodes[n].where;
       return true;
@@ -188,12 +213,17 @@ std::string find_cycle(const StreamGraph& graph, std::string& where, Counts&& co
 
 void check_cycles(const StreamGraph& graph) {
   std::string where;
-  std::string cycle = find_cycle(graph, where, [](const StreamFifoSpec& fifo, const StreamNodeSpec&) { return fifo.initial == 0; });
-  if (!cycle.empty()) fail(graph, where, fmt::format("cycle without slack: {}: none of its FIFOs has an initial element, so no node can start", cycle));
+  std::string cycle =
+      find_cycle(graph, where, [](const StreamFifoSpec& fifo, const StreamNodeSpec&) { return fifo.initial == 0; });
+  if (!cycle.empty())
+    fail(graph, where,
+         fmt::format("cycle without slack: {}: none of its FIFOs has an initial element, so no node can start", cycle));
   cycle = find_cycle(graph, where, [](const StreamFifoSpec& fifo, const StreamNodeSpec& producer) {
-    return fifo.initial == fifo.depth && producer.latency == 1;   // a longer pipeline has places of its own
+    return fifo.initial == fifo.depth && producer.latency == 1;  // a longer pipeline has places of its own
   });
-  if (!cycle.empty()) fail(graph, where, fmt::format("cycle without slack: {}: all of its FIFOs are full at the start, so no node can start", cycle));
+  if (!cycle.empty())
+    fail(graph, where,
+         fmt::format("cycle without slack: {}: all of its FIFOs are full at the start, so no node can start", cycle));
 }
 
 }  // namespace

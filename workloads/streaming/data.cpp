@@ -22,7 +22,7 @@ std::uint64_t next_random(std::uint64_t& state) {
 }
 
 void fill(std::vector<float>& numbers, std::size_t count, std::uint64_t& state) {
-  constexpr float kHalfWidth = 1.7320508F;   // a uniform distribution of this half width has variance 1
+  constexpr float kHalfWidth = 1.7320508F;  // a uniform distribution of this half width has variance 1
   numbers.resize(count);
   for (float& number : numbers) number = kHalfWidth * (static_cast<float>(next_random(state) >> 40) * 0x1p-23F - 1.0F);
 }
@@ -67,7 +67,7 @@ std::vector<double> reference_attention(const AttentionData& data, bool causal) 
   const std::vector<double> values(data.v.begin(), data.v.end());
   std::vector<double> output(rows * dim);
   std::vector<double> weights(rows);
-  constexpr std::size_t kKeysAtOnce = 1024;   // their weights stay in the first-level cache
+  constexpr std::size_t kKeysAtOnce = 1024;  // their weights stay in the first-level cache
   for (std::size_t r = 0; r < rows; ++r) {
     const std::size_t seen = causal ? r + 1 : rows;
     std::fill(weights.begin(), weights.end(), 0.0);
@@ -98,7 +98,8 @@ double largest_difference(const std::vector<float>& a, const std::vector<double>
   double largest = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const double difference = std::abs(static_cast<double>(a[i]) - b[i]);
-    if (!(difference <= largest)) largest = std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference;
+    if (!(difference <= largest))
+      largest = std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference;
   }
   return largest;
 }

@@ -22,7 +22,8 @@ using hw::StreamRate;
 namespace {
 
 const std::vector<std::string>& kind_names() {
-  static const std::vector<std::string> names = {"source", "map", "zip", "reduce", "scan", "repeat", "fork", "sink"};   // as StreamKind
+  static const std::vector<std::string> names = {"source", "map",    "zip",  "reduce",
+                                                 "scan",   "repeat", "fork", "sink"};  // as StreamKind
   return names;
 }
 
@@ -49,7 +50,9 @@ class Reader {
     std::uint64_t sum = 0;
     std::uint64_t product = 1;
     bool operand_next = true;
-    const auto refuse = [&] { node.fail(fmt::format("{} '{}' is not a whole number (written with digits, N, d, + and *)", what, text)); };
+    const auto refuse = [&] {
+      node.fail(fmt::format("{} '{}' is not a whole number (written with digits, N, d, + and *)", what, text));
+    };
     for (std::size_t i = 0; i < text.size();) {
       const char c = text[i];
       if (c == ' ') {
@@ -103,7 +106,9 @@ class Reader {
 
   void read_fifo(const yaml::Node& name, const yaml::Node& value) {
     hw::StreamFifoSpec& spec = graph_.fifos[fifo_of(name, "a FIFO")];
-    const auto depth = [&](const yaml::Node& node) { return node.is_scalar() && node.text("depth") == "unbounded" ? hw::kUnbounded : whole_number(node, "depth"); };
+    const auto depth = [&](const yaml::Node& node) {
+      return node.is_scalar() && node.text("depth") == "unbounded" ? hw::kUnbounded : whole_number(node, "depth");
+    };
     if (value.is_scalar()) {
       spec.depth = depth(value);
       return;
@@ -111,7 +116,8 @@ class Reader {
     value.expect_keys("a FIFO", {"depth", "initial", "value"});
     if (const yaml::Node* node = value.find("depth")) spec.depth = depth(*node);
     spec.initial = whole_number_or(value, "initial", 0);
-    if (spec.initial > kMostInitial) value.fail(fmt::format("{} initial elements; at most {}", spec.initial, kMostInitial));
+    if (spec.initial > kMostInitial)
+      value.fail(fmt::format("{} initial elements; at most {}", spec.initial, kMostInitial));
     if (const yaml::Node* node = value.find("value")) spec.initial_value = static_cast<float>(node->number("value"));
   }
 
@@ -128,9 +134,10 @@ class Reader {
     const yaml::Node* name = node.find("function");
     if (name == nullptr) {
       if (functions.size() == 1) return *functions[0];
-      return *functions[node.at("function").choice("", names)];   // fails: the key is missing
+      return *functions[node.at("function").choice("", names)];  // fails: the key is missing
     }
-    return *functions[name->choice(fmt::format("the function of a {}", kind_names()[static_cast<std::size_t>(kind)]), names)];
+    return *functions[name->choice(fmt::format("the function of a {}", kind_names()[static_cast<std::size_t>(kind)]),
+                                   names)];
   }
 
   hw::StreamInputSpec input(const yaml::Node& node) {
@@ -152,12 +159,14 @@ class Reader {
   }
 
   void read_node(const yaml::Node& node) {
-    node.expect_keys("a node", {"name", "type", "function", "constant", "data", "rows", "length", "latency", "ii", "in", "out"});
+    node.expect_keys("a node",
+                     {"name", "type", "function", "constant", "data", "rows", "length", "latency", "ii", "in", "out"});
     StreamNodeSpec spec;
     spec.where = node.where();
     spec.name = node.at("name").text("the name of a node");
     for (char c : spec.name) {
-      if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_') node.at("name").fail("a name has only letters, digits and _");
+      if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_')
+        node.at("name").fail("a name has only letters, digits and _");
     }
     if (spec.name.empty()) node.at("name").fail("a node needs a name");
     const StreamFunctionInfo& info = function_of(node);
@@ -173,9 +182,11 @@ class Reader {
     if (info.has_constant) {
       const yaml::Node& value = node.at("constant");
       const bool scaled = value.is_scalar() && value.text("constant") == "1/sqrt(d)";
-      spec.constant = static_cast<float>(scaled ? 1.0 / std::sqrt(static_cast<double>(graph_.dim)) : value.number("constant"));
+      spec.constant =
+          static_cast<float>(scaled ? 1.0 / std::sqrt(static_cast<double>(graph_.dim)) : value.number("constant"));
     }
-    const bool reads = spec.function == hw::StreamFunction::kSourceRows || spec.function == hw::StreamFunction::kSourceColumns;
+    const bool reads =
+        spec.function == hw::StreamFunction::kSourceRows || spec.function == hw::StreamFunction::kSourceColumns;
     if (reads) {
       const std::vector<std::string> tensors = {"q", "k", "v"};
       spec.data = tensors[node.at("data").choice("data", tensors)];

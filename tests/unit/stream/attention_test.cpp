@@ -1,4 +1,5 @@
-// Graphs A to D against the claims of Sohn, Zhang, Olukotun (arXiv 2404.16629), and their values against double precision.
+// Graphs A to D against the claims of Sohn, Zhang, Olukotun (arXiv 2404.16629), and their values against double
+// precision.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -45,7 +46,8 @@ TEST(StreamAttention, bounded_fifos_cost_no_cycle) {
       const hw::StreamGraph graph = attention(kind, rows);
       const auto bounded = time(graph);
       ASSERT_TRUE(bounded.finished) << bounded.failure;
-      EXPECT_EQ(bounded.result.cycles, time(study::without_bounds(graph)).result.cycles) << letter_of(kind) << ' ' << rows;
+      EXPECT_EQ(bounded.result.cycles, time(study::without_bounds(graph)).result.cycles)
+          << letter_of(kind) << ' ' << rows;
     }
   }
 }
@@ -56,7 +58,8 @@ TEST(StreamAttention, the_steady_state_takes_n_squared_times_the_largest_interva
   for (const AttentionGraph kind : kAllAttention) {
     const Cycle cycles = time(attention(kind, kRows)).result.cycles;
     EXPECT_GT(cycles, kRows * kRows * kInterval);
-    EXPECT_LT(cycles, (kRows + 3) * kRows * kInterval);   // and up to two rows until the first maximum and the first sum are known
+    EXPECT_LT(cycles, (kRows + 3) * kRows *
+                          kInterval);  // and up to two rows until the first maximum and the first sum are known
   }
 }
 
@@ -73,7 +76,8 @@ TEST(StreamAttention, graph_d_needs_no_long_fifo) {
   }
 }
 
-// With every interval 1 the row sum comes kReduceLatency cycles after the last element of the row, while the bypass goes on filling.
+// With every interval 1 the row sum comes kReduceLatency cycles after the last element of the row, while the bypass
+// goes on filling.
 TEST(StreamAttention, graph_a_of_interval_1_needs_a_row_and_the_reduce_latency_in_the_bypass) {
   constexpr std::uint64_t kRows = 128;
   hw::StreamGraph graph = attention(AttentionGraph::kNaive, kRows);
@@ -91,7 +95,9 @@ TEST(StreamAttention, values_agree_with_double_precision) {
         constexpr std::uint64_t kRows = 150;
         const auto data = workloads::random_attention_data(kRows, dim, 7 + dim);
         const auto output = study::compute_values(attention(kind, kRows, dim, causal), data);
-        EXPECT_LT(workloads::largest_difference(output.sinks.at("output"), workloads::reference_attention(data, causal)), kTolerance)
+        EXPECT_LT(
+            workloads::largest_difference(output.sinks.at("output"), workloads::reference_attention(data, causal)),
+            kTolerance)
             << letter_of(kind) << " dim " << dim << (causal ? " causal" : "");
       }
     }
@@ -111,7 +117,8 @@ TEST(StreamAttention, blocks_and_single_elements_give_the_same_bits_and_cycles) 
           const auto [result, output] = study::run_element_wise(graph, data, way);
           return result.cycles == outcome.result.cycles && output.sinks == blocks.sinks ? "equal" : "different";
         };
-        run_tasks(1, 1, compare, [&](std::size_t, const TaskResult& result) { EXPECT_EQ(result.text, "equal") << letter_of(kind); });
+        run_tasks(1, 1, compare,
+                  [&](std::size_t, const TaskResult& result) { EXPECT_EQ(result.text, "equal") << letter_of(kind); });
       }
     }
   }
@@ -122,7 +129,8 @@ TEST(StreamAttention, memory_of_the_values_does_not_follow_the_unbounded_fifos) 
   const auto data = workloads::random_attention_data(kRows, 1, 1);
   const auto outcome = time(study::without_bounds(attention(AttentionGraph::kMemoryFree, kRows, 1)));
   EXPECT_GT(fifo(outcome, "e_sum").peak, kRows * kRows / 3);
-  const auto output = study::compute_values(study::without_bounds(attention(AttentionGraph::kMemoryFree, kRows, 1)), data);
+  const auto output =
+      study::compute_values(study::without_bounds(attention(AttentionGraph::kMemoryFree, kRows, 1)), data);
   EXPECT_LT(output.buffer_bytes, 1u << 20);
 }
 
@@ -131,9 +139,14 @@ TEST(StreamAttention, graph_a_overflows_where_the_maximum_saves_the_others) {
   auto data = workloads::random_attention_data(kRows, 4, 1);
   for (float& q : data.q) q *= 200.0F;
   const auto reference = workloads::reference_attention(data, false);
-  EXPECT_GT(workloads::largest_difference(study::compute_values(attention(AttentionGraph::kNaive, kRows), data).sinks.at("output"), reference), 1.0);
-  for (const AttentionGraph kind : {AttentionGraph::kRowMaximum, AttentionGraph::kReordered, AttentionGraph::kMemoryFree}) {
-    EXPECT_LT(workloads::largest_difference(study::compute_values(attention(kind, kRows), data).sinks.at("output"), reference), 1e-3);
+  EXPECT_GT(workloads::largest_difference(
+                study::compute_values(attention(AttentionGraph::kNaive, kRows), data).sinks.at("output"), reference),
+            1.0);
+  for (const AttentionGraph kind :
+       {AttentionGraph::kRowMaximum, AttentionGraph::kReordered, AttentionGraph::kMemoryFree}) {
+    EXPECT_LT(workloads::largest_difference(study::compute_values(attention(kind, kRows), data).sinks.at("output"),
+                                            reference),
+              1e-3);
   }
 }
 

@@ -7,11 +7,14 @@ namespace {
 
 using workloads::AttentionGraph;
 
-void expect_text(const std::string& text, const std::string& part) { EXPECT_NE(text.find(part), std::string::npos) << part << "\nis not in\n" << text; }
+void expect_text(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), std::string::npos) << part << "\nis not in\n" << text;
+}
 
 TEST(StreamDeadlock, a_bypass_shorter_than_a_row_names_the_full_fifo_the_starving_node_and_the_cycle) {
   constexpr std::uint64_t kRows = 64;
-  const auto outcome = time_in_all_ways(study::with_depth(attention(AttentionGraph::kNaive, kRows), "bypass", kRows / 2));
+  const auto outcome =
+      time_in_all_ways(study::with_depth(attention(AttentionGraph::kNaive, kRows), "bypass", kRows / 2));
   EXPECT_FALSE(outcome.finished);
   expect_text(outcome.failure, "deadlock: FIFO 'bypass' is full (32 of 32) and blocks node 'score'");
   expect_text(outcome.failure, "node 'divide' starves on the empty FIFO 'row_sum'");
@@ -30,8 +33,9 @@ TEST(StreamDeadlock, the_shortest_bypass_that_works_is_exactly_a_row) {
 
 TEST(StreamDeadlock, the_long_fifos_of_b_and_c_deadlock_as_well) {
   constexpr std::uint64_t kRows = 64;
-  for (const auto& [kind, name] : {std::pair{AttentionGraph::kRowMaximum, "max_bypass"}, std::pair{AttentionGraph::kRowMaximum, "bypass"},
-                                   std::pair{AttentionGraph::kReordered, "max_bypass"}}) {
+  for (const auto& [kind, name] :
+       {std::pair{AttentionGraph::kRowMaximum, "max_bypass"}, std::pair{AttentionGraph::kRowMaximum, "bypass"},
+        std::pair{AttentionGraph::kReordered, "max_bypass"}}) {
     const auto outcome = time_in_all_ways(study::with_depth(attention(kind, kRows), name, kRows - 1));
     EXPECT_FALSE(outcome.finished);
     expect_text(outcome.failure, std::string("FIFO '") + name + "' is full");

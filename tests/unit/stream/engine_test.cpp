@@ -1,4 +1,5 @@
-// The rules of time: latency, initiation interval, registered FIFOs, elastic pipelines; and the four ways to run a graph, which must agree.
+// The rules of time: latency, initiation interval, registered FIFOs, elastic pipelines; and the four ways to run a
+// graph, which must agree.
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
@@ -12,7 +13,8 @@ namespace systole::test {
 namespace {
 
 // source -> map of the given timing -> sink of the given interval
-std::string line_graph(Cycle latency, Cycle interval, Cycle sink_interval, std::uint64_t in_depth, std::uint64_t out_depth) {
+std::string line_graph(Cycle latency, Cycle interval, Cycle sink_interval, std::uint64_t in_depth,
+                       std::uint64_t out_depth) {
   return fmt::format(R"(
 graph: line
 nodes:
@@ -28,7 +30,8 @@ TEST(StreamEngine, a_pipeline_of_interval_1_takes_one_element_per_cycle) {
   constexpr std::uint64_t kElements = 100;
   constexpr Cycle kLatency = 7;
   const auto outcome = time_in_all_ways(parse(line_graph(kLatency, 1, 1, 2, 2), kElements));
-  // Source latency 1, then kLatency until the sink sees the first element, one more cycle per further element, and the sink's own cycle.
+  // Source latency 1, then kLatency until the sink sees the first element, one more cycle per further element, and the
+  // sink's own cycle.
   EXPECT_EQ(outcome.result.cycles, 1 + kLatency + (kElements - 1) + 1);
   EXPECT_EQ(fifo(outcome, "out").peak, 1u);
 }
@@ -117,7 +120,8 @@ TEST(StreamEngine, the_cycle_limit_ends_a_run_and_names_a_node) {
   }
 }
 
-// Random graphs: layers of nodes with random kinds, timings, row lengths and depths. Some deadlock; then all ways must say so in the same words.
+// Random graphs: layers of nodes with random kinds, timings, row lengths and depths. Some deadlock; then all ways must
+// say so in the same words.
 class RandomGraph {
  public:
   explicit RandomGraph(std::uint64_t seed) : random_(seed) {}
@@ -147,7 +151,9 @@ class RandomGraph {
     bool per_row;
   };
 
-  std::uint64_t number(std::uint64_t from, std::uint64_t to) { return std::uniform_int_distribution<std::uint64_t>(from, to)(random_); }
+  std::uint64_t number(std::uint64_t from, std::uint64_t to) {
+    return std::uniform_int_distribution<std::uint64_t>(from, to)(random_);
+  }
 
   hw::StreamNodeSpec& add(hw::StreamFunction function, bool per_row) {
     hw::StreamNodeSpec node;
@@ -189,7 +195,7 @@ class RandomGraph {
     std::size_t a = 0;
     std::size_t b = 0;
     switch (number(0, 5)) {
-      case 0:   // fork
+      case 0:  // fork
         if (!take(false, a)) return;
         {
           std::vector<std::size_t> outs = {new_fifo(false)};
@@ -199,7 +205,7 @@ class RandomGraph {
           node.outputs = {{outs, hw::StreamRate::kEvery}};
         }
         return;
-      case 1:   // reduce, with a bypass half of the time
+      case 1:  // reduce, with a bypass half of the time
         if (!take(false, a)) return;
         {
           const std::size_t out = new_fifo(true);
@@ -208,7 +214,7 @@ class RandomGraph {
           node.outputs = {{{out}, hw::StreamRate::kRowLast}};
         }
         return;
-      case 2:   // an element per firing with one per row
+      case 2:  // an element per firing with one per row
         if (!take(false, a)) return;
         if (!take(true, b)) {
           open_.push_back({a, false});
@@ -221,7 +227,7 @@ class RandomGraph {
           node.outputs = {{{out}, hw::StreamRate::kEvery}};
         }
         return;
-      case 3:   // repeat
+      case 3:  // repeat
         if (!take(true, a)) return;
         {
           const std::size_t out = new_fifo(false);
@@ -230,7 +236,7 @@ class RandomGraph {
           node.outputs = {{{out}, hw::StreamRate::kEvery}};
         }
         return;
-      case 4:   // zip
+      case 4:  // zip
         if (!take(false, a)) return;
         if (!take(false, b)) {
           open_.push_back({a, false});
@@ -243,7 +249,7 @@ class RandomGraph {
           node.outputs = {{{out}, hw::StreamRate::kEvery}};
         }
         return;
-      default:   // map
+      default:  // map
         if (!take(false, a)) return;
         {
           const std::size_t out = new_fifo(false);

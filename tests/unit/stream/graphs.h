@@ -19,7 +19,8 @@ inline hw::StreamGraph parse(const std::string& text, std::uint64_t rows, std::s
   return workloads::parse_stream_graph(text, "graph.yaml", rows, dim);
 }
 
-inline hw::StreamGraph attention(workloads::AttentionGraph kind, std::uint64_t rows, std::size_t dim = 4, bool causal = false) {
+inline hw::StreamGraph attention(workloads::AttentionGraph kind, std::uint64_t rows, std::size_t dim = 4,
+                                 bool causal = false) {
   workloads::AttentionShape shape;
   shape.rows = rows;
   shape.dim = dim;
@@ -29,13 +30,14 @@ inline hw::StreamGraph attention(workloads::AttentionGraph kind, std::uint64_t r
   return graph;
 }
 
-inline constexpr workloads::AttentionGraph kAllAttention[] = {workloads::AttentionGraph::kNaive, workloads::AttentionGraph::kRowMaximum,
-                                                              workloads::AttentionGraph::kReordered, workloads::AttentionGraph::kMemoryFree};
+inline constexpr workloads::AttentionGraph kAllAttention[] = {
+    workloads::AttentionGraph::kNaive, workloads::AttentionGraph::kRowMaximum, workloads::AttentionGraph::kReordered,
+    workloads::AttentionGraph::kMemoryFree};
 
 inline study::StreamOutcome time(const hw::StreamGraph& graph) { return study::time_in_child(graph); }
 
-// The ways to run a graph that must agree in everything: leaps, one event per element on the wheel, one SystemC process per node, every node in
-// every cycle.
+// The ways to run a graph that must agree in everything: leaps, one event per element on the wheel, one SystemC process
+// per node, every node in every cycle.
 inline std::vector<hw::StreamOptions> all_ways() {
   std::vector<hw::StreamOptions> ways(4);
   ways[1].leaps = false;
@@ -54,7 +56,8 @@ inline void expect_equal(const study::StreamOutcome& a, const study::StreamOutco
     EXPECT_EQ(a.result.fifos[f].elements, b.result.fifos[f].elements) << a.result.fifos[f].name;
   }
   ASSERT_EQ(a.result.nodes.size(), b.result.nodes.size());
-  for (std::size_t n = 0; n < a.result.nodes.size(); ++n) EXPECT_EQ(a.result.nodes[n].firings, b.result.nodes[n].firings) << a.result.nodes[n].name;
+  for (std::size_t n = 0; n < a.result.nodes.size(); ++n)
+    EXPECT_EQ(a.result.nodes[n].firings, b.result.nodes[n].firings) << a.result.nodes[n].name;
 }
 
 // Runs `graph` in all ways and expects one outcome, which is returned.

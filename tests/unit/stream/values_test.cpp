@@ -40,14 +40,17 @@ TEST(StreamKernels, one_by_one_and_in_blocks_give_the_same_bits) {
   std::vector<float> block(data.rows);
   std::vector<float> single(data.rows);
   hw::stream_kernels::dot({&query, 0}, {rows.data(), 1}, data.dim, 0.25F, block.data(), data.rows);
-  for (std::size_t r = 0; r < data.rows; ++r) hw::stream_kernels::dot({&query, 0}, {&rows[r], 1}, data.dim, 0.25F, &single[r], 1);
+  for (std::size_t r = 0; r < data.rows; ++r)
+    hw::stream_kernels::dot({&query, 0}, {&rows[r], 1}, data.dim, 0.25F, &single[r], 1);
   EXPECT_EQ(block, single);
 
   std::vector<float> sum(data.dim);
   std::vector<float> sum_single(data.dim);
-  hw::stream_kernels::decayed_weighted_sum(sum.data(), {block.data(), 1}, {single.data(), 1}, {rows.data(), 1}, data.dim, data.rows);
+  hw::stream_kernels::decayed_weighted_sum(sum.data(), {block.data(), 1}, {single.data(), 1}, {rows.data(), 1},
+                                           data.dim, data.rows);
   for (std::size_t r = 0; r < data.rows; ++r) {
-    hw::stream_kernels::decayed_weighted_sum(sum_single.data(), {&block[r], 1}, {&single[r], 1}, {&rows[r], 1}, data.dim, 1);
+    hw::stream_kernels::decayed_weighted_sum(sum_single.data(), {&block[r], 1}, {&single[r], 1}, {&rows[r], 1},
+                                             data.dim, 1);
   }
   EXPECT_EQ(sum, sum_single);
 }
@@ -150,7 +153,8 @@ nodes:
   - {name: sink, type: sink, rows: 1, length: 4, in: x}
 fifos: {x: {depth: 4, initial: 2, value: 7}}
 )";
-  EXPECT_EQ(study::compute_values(parse(text, 4), workloads::random_attention_data(4, 4, 1)).sinks.at("sink"), (Numbers{7, 7, 0, 1}));
+  EXPECT_EQ(study::compute_values(parse(text, 4), workloads::random_attention_data(4, 4, 1)).sinks.at("sink"),
+            (Numbers{7, 7, 0, 1}));
 }
 
 }  // namespace
