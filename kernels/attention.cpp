@@ -61,19 +61,6 @@ StoreConfig probability_store(const AttentionHead& h, bool deferred) {
   return store;
 }
 
-// The loop keeps a product in the half whose turn it is; one that needs both halves starts at row 0.
-void align_half(Builder& b, const AttentionHead& h, const RowBlock& block) {
-  if (b.loop_accumulator_row() == 0) return;
-  // A one-element product whose result nobody reads: it goes where P will be written next, and toggles the half.
-  BlockProduct one;
-  one.a = h.q.block(block.first, 0, 1, 1);
-  one.b = h.k.block(0, 0, 1, 1);
-  one.transpose_b = true;
-  one.c = h.p.block(block.first, 0, 1, 1);
-  multiply_block(b, one);
-  b.fence();
-}
-
 BlockProduct score_product(const AttentionHead& h, const RowBlock& block) {
   BlockProduct product;
   product.a = h.q.rows_from(block.first, block.rows);
@@ -91,14 +78,14 @@ void scores_and_softmax(Builder& b, const AttentionHead& h, const RowBlock& bloc
                         std::uint32_t row_scale_entry) {
   const std::uint64_t dim = b.dim();
   const std::uint64_t tiles = ceil_div(block.rows, dim) * ceil_div(block.keys, dim);
-  const std::uint64_t all_tiles = b.target().accumulator_rows / dim;
+  const bool fits = tiles <= stored_tiles(b.target());
   const Matrix p = h.p.block(block.first, 0, block.rows, block.keys);
   const StoreConfig store = probability_store(h, options.deferred);
   b.region(options.region + "scores", visible_pairs(h, block) * h.q.cols);
   BlockProduct product = score_product(h, block);
-  if (h.store_scores || tiles > all_tiles) {
+  if (h.store_scores || !fits) {
     // Column ranges that fit, whole scores to memory.
-    const std::uint64_t cols = stored_tiles(b.target()) / ceil_div(block.rows, dim) * dim;
+    const std::uint64_t cols = std::min(block.keys, stored_tiles(b.target()) / ceil_div(block.rows, dim) * dim);
     for (std::uint64_t c = 0; c < block.keys; c += cols) {
       const std::uint64_t n = std::min(cols, block.keys - c);
       BlockProduct part = product;
@@ -108,7 +95,7 @@ void scores_and_softmax(Builder& b, const AttentionHead& h, const RowBlock& bloc
       multiply_block(b, part);
     }
   }
-  if (tiles <= stored_tiles(b.target())) {
+  if (fits) {
     // The loop's own softmax sequence; the row-scale entry of a row follows from its tile (E4).
     if (options.deferred) b.row_scale_base(row_scale_entry);
     product.c = p;
@@ -116,15 +103,9 @@ void scores_and_softmax(Builder& b, const AttentionHead& h, const RowBlock& bloc
     multiply_block(b, product);
     return;
   }
-  const std::optional<std::uint32_t> entry =
-      options.deferred ? std::optional<std::uint32_t>(row_scale_entry) : std::nullopt;
-  if (tiles <= all_tiles) {
-    align_half(b, h, block);
-    normalise_rows(b, RowStatistics::kSoftmax, multiply_block(b, product), p, store, entry);
-    return;
-  }
   b.fence();
-  normalise_matrix(b, RowStatistics::kSoftmax, h.scores.block(block.first, 0, block.rows, block.keys), p, store, 0, entry);
+  normalise_matrix(b, RowStatistics::kSoftmax, h.scores.block(block.first, 0, block.rows, block.keys), p, store, 0,
+                   options.deferred ? std::optional<std::uint32_t>(row_scale_entry) : std::nullopt);
 }
 
 void context(Builder& b, const AttentionHead& h, const RowBlock& block, const AttentionOptions& options,
@@ -158,8 +139,7 @@ void context(Builder& b, const AttentionHead& h, const RowBlock& block, const At
 std::uint64_t causal_pattern_rows(std::uint64_t dim) { return kCausalBlockTiles * dim; }
 
 bool scores_need_memory(const Target& target, std::uint64_t keys) {
-  const auto dim = static_cast<std::uint64_t>(target.dim);
-  return ceil_div(keys, dim) > target.accumulator_rows / dim;
+  return ceil_div(keys, static_cast<std::uint64_t>(target.dim)) > stored_tiles(target);
 }
 
 void attention(Builder& b, const std::vector<AttentionHead>& heads, const AttentionOptions& options) {

@@ -10,21 +10,16 @@ std::uint64_t stored_tiles(const Target& target) {
   return std::max<std::uint64_t>(1, target.accumulator_rows / 2 / static_cast<std::uint64_t>(target.dim));
 }
 
-std::uint64_t kept_tiles(const Builder& b) {
-  const std::uint64_t tiles = b.target().accumulator_rows / b.dim();
-  return b.loop_accumulator_row() == 0 ? tiles : tiles / 2;
-}
-
-AccumulatorLayout multiply_block(Builder& b, const BlockProduct& p) {
+void multiply_block(Builder& b, const BlockProduct& p) {
   const std::uint64_t dim = b.dim();
   const std::uint64_t m = p.a.rows, k = p.a.cols, n = p.transpose_b ? p.b.rows : p.b.cols;
   SYSTOLE_CHECK((p.transpose_b ? p.b.cols : p.b.rows) == k);
-  SYSTOLE_CHECK(!p.c.present() || (p.c.rows == m && p.c.cols == n));
+  SYSTOLE_CHECK(p.c.rows == m && p.c.cols == n);
   SYSTOLE_CHECK(!p.d.present() || (p.d.cols == n && (p.d.stride == 0 || p.d.rows == m)));
   LoopWs loop;
   loop.i = ceil_div(m, dim);
   loop.j = ceil_div(n, dim);
-  SYSTOLE_CHECK(loop.i * loop.j <= (p.c.present() ? stored_tiles(b.target()) : kept_tiles(b)));
+  SYSTOLE_CHECK(loop.i * loop.j <= stored_tiles(b.target()));
   loop.pad_i = loop.i * dim - m;
   loop.pad_j = loop.j * dim - n;
   loop.stride_a = p.a.stride_elements();
@@ -32,24 +27,21 @@ AccumulatorLayout multiply_block(Builder& b, const BlockProduct& p) {
   loop.stride_d = p.d.stride_elements();
   loop.stride_c = p.c.stride_elements();
   loop.transpose_b = p.transpose_b;
-  loop.full_c = p.c.present() && p.c.element == Element::kInt32;
-  if (p.c.present() && !loop.full_c) loop.activation = loop_store_sequence(p.store.activation);
+  loop.full_c = p.c.element == Element::kInt32;
+  if (!loop.full_c) loop.activation = loop_store_sequence(p.store.activation);
   const std::uint64_t k_tiles = ceil_div(k, dim);
   const std::uint64_t input_tiles = b.target().scratchpad_rows / 2 / dim;
   SYSTOLE_CHECK(loop.i + loop.j <= input_tiles);
   const std::uint64_t steps = ceil_div(k_tiles, input_tiles / (loop.i + loop.j));
   const std::uint64_t step = ceil_div(k_tiles, steps);
   b.execute_config({true, false, p.transpose_b});
-  if (p.c.present()) {
-    StoreConfig store = p.store;
-    store.stride = p.c.stride;
-    if (loop.full_c) store.activation = isa::Activation::kNone;
-    b.store_config(store);
-  }
+  StoreConfig store = p.store;
+  store.stride = p.c.stride;
+  if (loop.full_c) store.activation = isa::Activation::kNone;
+  b.store_config(store);
   b.load_config(LoadState::kA, {p.a.stride, 1.0f, false});
   b.load_config(LoadState::kB, {p.b.stride, 1.0f, false});
   if (p.d.present()) b.load_config(LoadState::kD, {p.d.stride, p.d_scale, p.d.element == Element::kInt8});
-  const AccumulatorLayout layout = AccumulatorLayout::loop(b.target(), b.loop_accumulator_row(), m, n);
   for (std::uint64_t k0 = 0; k0 < k_tiles; k0 += step) {
     loop.k = std::min(step, k_tiles - k0);
     const bool last = k0 + loop.k == k_tiles;
@@ -62,7 +54,6 @@ AccumulatorLayout multiply_block(Builder& b, const BlockProduct& p) {
     loop.accumulate = k0 != 0 || p.d.present();
     b.loop_ws(loop);
   }
-  return layout;
 }
 
 }  // namespace systole::kernels

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <vector>
 
 #include "sim/base/errors.h"
 
@@ -24,167 +26,146 @@ constexpr Pass kLayerNormPasses[3] = {{NormCommand::kSum, NormCommand::kMean},
                                       {NormCommand::kVariance, NormCommand::kInvStddev},
                                       {NormCommand::kReset, NormCommand::kReset}};
 
-// Rows taken at a time and whether two such chunks fit, so that one is loaded while the other is normalised.
-struct Chunking {
-  std::uint64_t rows = 0;
-  bool two = false;
+// How a chunk of at most `rows` matrix rows (a divisor of dim) lies in the accumulator. A store covers a group of column blocks
+// that are dim local rows apart; dim / rows groups share these local rows side by side.
+class ChunkShape {
+ public:
+  ChunkShape(const Target& target, std::uint64_t cols, std::uint64_t rows)
+      : dim_(static_cast<std::uint64_t>(target.dim)),
+        rows_(rows),
+        cols_(cols),
+        group_cols_(static_cast<std::uint64_t>(target.max_blocks()) * dim_) {}
+
+  [[nodiscard]] std::uint64_t rows() const { return rows_; }
+  [[nodiscard]] std::uint64_t cols() const { return cols_; }
+  [[nodiscard]] std::uint64_t group_cols() const { return group_cols_; }
+  [[nodiscard]] std::uint64_t groups() const { return ceil_div(cols_, group_cols_); }
+  // Local rows of the whole chunk. A row of few columns needs no whole group.
+  [[nodiscard]] std::uint64_t local_rows() const {
+    return ceil_div(groups(), dim_ / rows_) * std::min(group_cols_, round_up(cols_, dim_));
+  }
+  // Local row of (row, col) within the chunk; col on a block boundary.
+  [[nodiscard]] std::uint64_t local(std::uint64_t row, std::uint64_t col) const {
+    const std::uint64_t group = col / group_cols_, side_by_side = dim_ / rows_;
+    return group / side_by_side * group_cols_ + group % side_by_side * rows_ + col % group_cols_ + row;
+  }
+
+ private:
+  std::uint64_t dim_, rows_, cols_, group_cols_;
 };
 
-Chunking choose_chunk(const Target& target, std::uint64_t cols, std::uint64_t available) {
-  const auto dim = static_cast<std::uint64_t>(target.dim);
-  Chunking best;
-  for (std::uint64_t rows = dim; rows >= 1; rows /= 2) {
-    const std::uint64_t needed = AccumulatorLayout::chunk_rows(target, cols, rows);
-    if (2 * needed <= available) return {rows, true};
-    if (best.rows == 0 && needed <= available) best = {rows, false};
-  }
-  return best;
-}
+// A chunk in work: matrix rows `first` .. `first + count`, from local row `base`.
+struct Chunk {
+  std::uint64_t first = 0, count = 0, base = 0;
+};
 
+// Loads a chunk in parts.
 class ChunkLoader {
  public:
-  ChunkLoader(Builder& builder, const Matrix& x, const AccumulatorLayout& layout, std::uint64_t first_row)
-      : b_(builder), x_(x), layout_(layout), first_row_(first_row),
+  ChunkLoader(Builder& builder, const Matrix& x, const ChunkShape& shape, const Chunk& chunk)
+      : b_(builder), x_(x), shape_(shape), chunk_(chunk),
         step_(static_cast<std::uint64_t>(builder.target().max_blocks_acc()) * builder.dim()) {}
 
-  // Loads until `share` of `shares` parts of the chunk are on their way.
+  // Until `share` of `shares` parts are on their way.
   void load_until(std::uint64_t share, std::uint64_t shares) {
-    const std::uint64_t steps = ceil_div(x_.cols, step_);
-    const std::uint64_t target = ceil_div(steps * share, shares);
-    if (next_ >= target) return;
+    const std::uint64_t end = ceil_div(ceil_div(x_.cols, step_) * share, shares);
+    if (next_ >= end) return;
     b_.load_config(LoadState::kA, {x_.stride, 1.0f, false});
-    const std::uint64_t width = layout_.group_cols(b_.dim());
-    for (; next_ < target; ++next_) {
+    for (; next_ < end; ++next_) {
       const std::uint64_t col = next_ * step_;
-      const std::uint64_t local = layout_.row_of(b_.dim(), 0, col / width) + col % width;
-      b_.mvin(LoadState::kA, x_.at(first_row_, col), b_.accumulator(local), std::min(step_, x_.cols - col), layout_.rows);
+      b_.mvin(LoadState::kA, x_.at(chunk_.first, col), b_.accumulator(chunk_.base + shape_.local(0, col)),
+              std::min(step_, x_.cols - col), chunk_.count);
     }
   }
 
  private:
   Builder& b_;
   const Matrix& x_;
-  AccumulatorLayout layout_;
-  std::uint64_t first_row_;
+  const ChunkShape& shape_;
+  Chunk chunk_;
   std::uint64_t step_;
   std::uint64_t next_ = 0;
 };
 
-void check_output(const AccumulatorLayout& layout, const Matrix& out) {
-  SYSTOLE_CHECK(out.present() && out.rows == layout.rows && out.cols == layout.cols);
-}
-
-}  // namespace
-
-AccumulatorLayout AccumulatorLayout::loop(const Target& target, std::uint64_t base, std::uint64_t rows, std::uint64_t cols) {
-  const auto dim = static_cast<std::uint64_t>(target.dim);
-  AccumulatorLayout l;
-  l.base = base;
-  l.rows = rows;
-  l.cols = cols;
-  l.row_block_stride = ceil_div(cols, dim) * dim;
-  l.group_blocks = static_cast<std::uint64_t>(target.max_blocks());
-  for (std::uint64_t c = 0; c < cols; c += l.group_blocks * dim) l.group_offset.push_back(c);
-  return l;
-}
-
-std::uint64_t AccumulatorLayout::chunk_rows(const Target& target, std::uint64_t cols, std::uint64_t chunk) {
-  const auto dim = static_cast<std::uint64_t>(target.dim);
-  const auto blocks = static_cast<std::uint64_t>(target.max_blocks());
-  const std::uint64_t groups = ceil_div(cols, blocks * dim);
-  // A row of few columns needs no whole group.
-  const std::uint64_t group_rows = std::min(blocks, ceil_div(cols, dim)) * dim;
-  return ceil_div(groups, dim / chunk) * group_rows;
-}
-
-AccumulatorLayout AccumulatorLayout::chunk(const Target& target, std::uint64_t base, std::uint64_t rows, std::uint64_t cols,
-                                           std::uint64_t chunk) {
-  const auto dim = static_cast<std::uint64_t>(target.dim);
-  SYSTOLE_CHECK(rows <= chunk && dim % chunk == 0);
-  AccumulatorLayout l;
-  l.base = base;
-  l.rows = rows;
-  l.cols = cols;
-  l.row_block_stride = 0;  // one block only
-  l.group_blocks = static_cast<std::uint64_t>(target.max_blocks());
-  const std::uint64_t groups = ceil_div(cols, l.group_blocks * dim);
-  const std::uint64_t side_by_side = dim / chunk;
-  for (std::uint64_t g = 0; g < groups; ++g) {
-    l.group_offset.push_back(g / side_by_side * l.group_blocks * dim + g % side_by_side * chunk);
-  }
-  return l;
-}
-
-void normalise_rows(Builder& b, RowStatistics statistics, const AccumulatorLayout& layout, const Matrix& out,
-                    const StoreConfig& store, std::optional<std::uint32_t> row_scale_base,
-                    const std::function<void(std::uint64_t, std::uint64_t)>& between) {
-  check_output(layout, out);
-  SYSTOLE_CHECK(out.element == Element::kInt8);
+// The three passes over every row. `between` is called before each pair of rows with its index and their number: the place for
+// other instructions that should overlap.
+void normalise_chunk(Builder& b, RowStatistics statistics, const ChunkShape& shape, const Chunk& chunk, const Matrix& out,
+                     const StoreConfig& store, std::optional<std::uint32_t> row_scale_base,
+                     const std::function<void(std::uint64_t, std::uint64_t)>& between) {
   const Pass* passes = statistics == RowStatistics::kSoftmax ? kSoftmaxPasses : kLayerNormPasses;
-  StoreConfig config = store;
-  config.stride = out.stride;
-  const std::uint64_t dim = b.dim();
-  const std::uint64_t width = layout.group_cols(dim);
-  const std::uint64_t groups = layout.group_offset.size();
-  const std::uint64_t pairs = ceil_div(layout.rows, 2);
+  const std::uint64_t width = shape.group_cols();
+  const std::uint64_t pairs = ceil_div(chunk.count, 2);
   for (std::uint64_t pair = 0; pair < pairs; ++pair) {
-    if (between) between(pair, pairs);
-    b.store_config(config);
+    between(pair, pairs);
+    b.store_config(store);
     const std::uint64_t first = pair * 2;
-    const std::uint64_t last = std::min(first + 2, layout.rows);
+    const std::uint64_t end = std::min(first + 2, chunk.count);
     for (int pass = 0; pass < 3; ++pass) {
-      for (std::uint64_t row = first; row < last; ++row) {
+      for (std::uint64_t row = first; row < end; ++row) {
         b.stats_id(static_cast<int>(row - first));
         if (pass == 1 && row_scale_base) {
           // The hardware adds the local row modulo dim, of the store that ends the sum.
-          const std::uint64_t local = layout.row_of(dim, row, groups - 1);
-          b.row_scale_base(static_cast<std::uint32_t>(*row_scale_base + row + Target::kRowScales - local % dim) %
+          const std::uint64_t local = chunk.base + shape.local(row, (shape.groups() - 1) * width);
+          b.row_scale_base(static_cast<std::uint32_t>(*row_scale_base + chunk.first + row + Target::kRowScales - local % b.dim()) %
                            Target::kRowScales);
         }
-        for (std::uint64_t g = 0; g < groups; ++g) {
-          const std::uint64_t cols = std::min(width, layout.cols - g * width);
-          const NormCommand command = g + 1 == groups ? passes[pass].last : passes[pass].other;
-          b.mvout(out.at(row, g * width), b.accumulator(layout.row_of(dim, row, g), false, false, command), cols, 1);
+        for (std::uint64_t col = 0; col < shape.cols(); col += width) {
+          const NormCommand command = col + width >= shape.cols() ? passes[pass].last : passes[pass].other;
+          b.mvout(out.at(chunk.first + row, col), b.accumulator(chunk.base + shape.local(row, col), false, false, command),
+                  std::min(width, shape.cols() - col), 1);
         }
       }
     }
   }
 }
 
+// The largest chunk of which two fit, so that one is loaded while the other is normalised; else the largest that fits.
+struct Choice {
+  std::optional<ChunkShape> shape;
+  bool two = false;
+};
+
+Choice choose_chunk(const Target& target, std::uint64_t cols, std::uint64_t available) {
+  Choice single;
+  for (auto rows = static_cast<std::uint64_t>(target.dim); rows >= 1; rows /= 2) {
+    const ChunkShape shape(target, cols, rows);
+    if (2 * shape.local_rows() <= available) return {shape, true};
+    if (!single.shape && shape.local_rows() <= available) single.shape = shape;
+  }
+  return single;
+}
+
+}  // namespace
+
 void normalise_matrix(Builder& b, RowStatistics statistics, const Matrix& x, const Matrix& out, const StoreConfig& store,
                       std::uint64_t reserved_rows, std::optional<std::uint32_t> row_scale_base) {
+  SYSTOLE_CHECK(x.element == Element::kInt32 && out.element == Element::kInt8 && x.rows == out.rows && x.cols == out.cols);
   const Target& target = b.target();
-  const Chunking chunking = choose_chunk(target, x.cols, target.accumulator_rows - reserved_rows);
-  if (chunking.rows == 0) {
+  SYSTOLE_CHECK(reserved_rows <= target.accumulator_rows);
+  const Choice choice = choose_chunk(target, x.cols, target.accumulator_rows - reserved_rows);
+  if (!choice.shape) {
     throw ConfigError(fmt::format("a row of {} columns does not fit {} accumulator rows of {} elements{}", x.cols,
                                   target.accumulator_rows, target.dim,
                                   reserved_rows == 0 ? "" : fmt::format(", of which {} hold parameters", reserved_rows)));
   }
-  const std::uint64_t chunks = ceil_div(x.rows, chunking.rows);
-  const std::uint64_t second = AccumulatorLayout::chunk_rows(target, x.cols, chunking.rows);
-  const auto layout_of = [&](std::uint64_t n) {
-    const std::uint64_t first_row = n * chunking.rows;
-    return AccumulatorLayout::chunk(target, chunking.two && n % 2 == 1 ? second : 0,
-                                    std::min(chunking.rows, x.rows - first_row), x.cols, chunking.rows);
+  const ChunkShape& shape = *choice.shape;
+  StoreConfig config = store;
+  config.stride = out.stride;
+  const std::uint64_t chunks = ceil_div(x.rows, shape.rows());
+  const auto chunk_at = [&](std::uint64_t n) {
+    const std::uint64_t first = n * shape.rows();
+    return Chunk{first, std::min(shape.rows(), x.rows - first), choice.two && n % 2 == 1 ? shape.local_rows() : 0};
   };
-  ChunkLoader(b, x, layout_of(0), 0).load_until(1, 1);
+  ChunkLoader(b, x, shape, chunk_at(0)).load_until(1, 1);
   // Parameters that the caller loaded are read by stores without the reservation station knowing.
   if (reserved_rows != 0) b.fence();
   for (std::uint64_t n = 0; n < chunks; ++n) {
-    const std::uint64_t first_row = n * chunking.rows;
-    const AccumulatorLayout layout = layout_of(n);
-    const Matrix rows_out = out.rows_from(first_row, layout.rows);
-    std::optional<std::uint32_t> entry;
-    if (row_scale_base) entry = *row_scale_base + static_cast<std::uint32_t>(first_row);
-    const bool more = n + 1 < chunks;
-    if (more && chunking.two) {
-      ChunkLoader next(b, x, layout_of(n + 1), first_row + chunking.rows);
-      normalise_rows(b, statistics, layout, rows_out, store, entry,
-                     [&](std::uint64_t pair, std::uint64_t pairs) { next.load_until(pair + 1, pairs); });
-    } else {
-      normalise_rows(b, statistics, layout, rows_out, store, entry);
-      if (more) ChunkLoader(b, x, layout_of(n + 1), first_row + chunking.rows).load_until(1, 1);
-    }
+    std::optional<ChunkLoader> next;
+    if (n + 1 < chunks) next.emplace(b, x, shape, chunk_at(n + 1));
+    normalise_chunk(b, statistics, shape, chunk_at(n), out, config, row_scale_base, [&](std::uint64_t pair, std::uint64_t pairs) {
+      if (next && choice.two) next->load_until(pair + 1, pairs);
+    });
+    if (next && !choice.two) next->load_until(1, 1);
   }
 }
 

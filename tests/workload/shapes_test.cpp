@@ -1,6 +1,7 @@
 // Random models of odd and awkward sizes on machines of odd sizes: the oracle leaves what the integer reference computes.
 #include <gtest/gtest.h>
 
+#include "isa/legality.h"
 #include "tests/workload/oracle.h"
 #include "tests/workload/random_model.h"
 #include "workloads/reference/evaluate.h"
@@ -41,6 +42,9 @@ TEST_P(Shapes, equal_to_the_reference) {
   LowerOptions options = c.options;
   options.store_all_boundaries = !options.reuse_buffers;
   const Lowered lowered = lower(model, inputs, target, options);
+  for (const isa::Finding& finding : isa::check_legality(lowered.program, geometry_of(target))) {
+    ADD_FAILURE() << isa::to_string(finding);
+  }
   Memory memory;
   load_image(lowered.program, memory);
   oracle(target)(lowered.program, memory);
