@@ -19,7 +19,8 @@ struct MachineOptions {
   bool timing_only = false;              // no values: memory stays as it is, cycles are the same
   Cycle max_cycles = 1'000'000'000'000;
   PortLog* port_log = nullptr;           // receives every beat on the memory port, when given
-  int reverse_order = 0;                 // 1: units are registered in the opposite order (a test of order independence)
+  int loop_conv_revision = 2023;         // form of the convolution's configuration words: 2023 square, 2025 rectangular
+  bool reverse_order = false;            // units are registered in the opposite order: a test that order does not matter
 };
 
 class Machine {

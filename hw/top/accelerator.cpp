@@ -1,0 +1,191 @@
+#include "hw/top/accelerator.h"
+
+#include <algorithm>
+
+#include "hw/params/derived.h"
+
+namespace systole::hw {
+namespace {
+
+// A registered hop: what is written in a cycle is visible in the next one.
+constexpr Cycle kHop = 1;
+// Chisel's Queue() default depth, also that of rocket-chip's TLBuffer.
+constexpr unsigned kQueue = 2;
+// A register that its owner empties and refills in the same cycle.
+constexpr unsigned kRegister = 1;
+
+}  // namespace
+
+// Queues between the units, in the order of the data's way.
+struct Accelerator::Channels {
+  explicit Channels(const MachineParams& m)
+      : loads("load_queue", kHop, static_cast<unsigned>(m.queue.load)),
+        stores("store_queue", kHop, static_cast<unsigned>(m.queue.store)),
+        execute_queue("execute_queue", kHop, static_cast<unsigned>(m.queue.execute)),
+        row_requests("read_issue", kHop, static_cast<unsigned>(m.scratchpad.read_delay + 1), Full::kPipe),
+        mvin_queue("mvin_scale_in", kHop, m.mvin_scale.input_queue != 0 ? kQueue : kRegister,
+                   m.mvin_scale.input_queue != 0 ? Full::kRegistered : Full::kPipe),
+        mvin_acc_queue("mvin_acc_in", kHop, m.mvin_scale.input_queue != 0 ? kQueue : kRegister,
+                       m.mvin_scale.input_queue != 0 ? Full::kRegistered : Full::kPipe),
+        execute(m),
+        array(m) {}
+
+  Channel<Command> to_loop_conv{"loop_conv_queue", kHop, kQueue};
+  Channel<Command> to_loop_ws{"loop_ws_queue", kHop, kQueue};
+  Channel<Command> unrolled{"unrolled_queue", kHop, kQueue};
+  Channel<IssueCredits> loop_ws_credits{"loop_ws_credits", kHop, kQueue};
+  Channel<IssueCredits> loop_conv_credits{"loop_conv_credits", kHop, kQueue};
+  Channel<IssuedCommand> loads;
+  Channel<IssuedCommand> stores;
+  Channel<IssuedCommand> to_transpose_unroller{"transpose_queue", kHop, kQueue};
+  Channel<IssuedCommand> execute_queue;
+  PriorityMerge<Completion, kCompletionSources> completions;
+
+  Channel<RowRequest> row_requests;
+  Channel<ZeroRow> zero_rows{"zero_writer", kHop, kRegister, Full::kPipe};
+  Channel<LoadProgress> load_progress{"load_progress", kHop, kQueue};
+  Channel<LoadedRow> mvin_queue;                                                    // in front of the scaler
+  Channel<LoadedRow> mvin_acc_queue;                                                // the same of the accumulator path
+  Channel<LoadedRow> mvin_register{"mvin_scale_register", kHop, kRegister, Full::kPipe};   // revision 2025: behind the queue
+  Channel<LoadedRow> pixel_register{"pixel_repeater", kHop, kRegister, Full::kPipe};
+  Channel<LoadedRow> acc_register{"mvin_acc_register", kHop, kRegister, Full::kPipe};
+
+  Channel<StoreRow> store_rows{"mvout_dispatch", kHop, kQueue};
+  Channel<StoreProgress> store_progress{"store_progress", kHop, kQueue};
+  Channel<WriteRequest> write_register{"dma_writer_register", kHop, kRegister, Full::kPipe};
+
+  Channel<RequestBeat> reader_requests{"reader_a", kHop, kQueue};
+  Channel<RequestBeat> writer_requests{"writer_a", kHop, kQueue};
+  Channel<ResponseBeat> reader_responses{"reader_d", kHop, kQueue};
+  Channel<ResponseBeat> writer_responses{"writer_d", kHop, kQueue};
+
+  Wire<ArrayWrite> array_write;
+  ExecuteLinks execute;
+  ArrayLinks array;
+  BusyLine reader_busy;
+  BusyLine writer_busy;
+  BusyLine execute_busy;
+};
+
+Accelerator::Accelerator(const sc_core::sc_module_name& name, const MachineParams& m, ValuePlane* values, HazardLog* hazards,
+                         Channel<Command>& command, Channel<RequestBeat>& port_request, Channel<ResponseBeat>& port_response)
+    : sc_core::sc_module(name), params_(m), channels_(std::make_unique<Channels>(m)) {
+  Channels& c = *channels_;
+  const FrontEndParams front_end = make_front_end_params(m);
+  command_queue_ = std::make_unique<CommandHop>("command_queue", command, c.to_loop_conv);
+  loop_conv_ = std::make_unique<LoopConv>("loop_conv", front_end, c.to_loop_conv, c.to_loop_ws, c.completions, c.loop_conv_credits);
+  loop_ws_ = std::make_unique<LoopWs>("loop_ws", front_end, c.to_loop_ws, c.unrolled, c.completions, c.loop_ws_credits);
+  reservation_station_ = std::make_unique<ReservationStation>(
+      "reservation_station", front_end, c.unrolled, c.completions,
+      ReservationStation::Outputs{c.loads, c.to_transpose_unroller, c.stores, c.loop_ws_credits, c.loop_conv_credits});
+
+  scratchpad_ = std::make_unique<Scratchpad>("scratchpad", m);
+  accumulator_ = std::make_unique<Accumulator>("accumulator", m);
+
+  if (values != nullptr) gemm_ = std::make_unique<GemmArray>(m, *values);
+  std::vector<Channel<ScratchpadRead>*> reads;
+  std::vector<Channel<OperandArrived>*> arrivals;
+  for (int i = 0; i < m.scratchpad.banks; ++i) {
+    reads.push_back(&scratchpad_->bank(i).latch);
+    arrivals.push_back(&scratchpad_->bank(i).operands);
+  }
+  transpose_unroller_ = std::make_unique<TransposeUnroller>("transpose_unroller", c.to_transpose_unroller, c.execute_queue);
+  array_ = std::make_unique<SystolicArray>("systolic_array", m, c.array, c.array_write, c.completions, gemm_.get());
+  mesh_input_ = std::make_unique<MeshInput>("mesh_input", m, c.execute, c.array, arrivals, gemm_.get(), hazards);
+  execute_controller_ = std::make_unique<ExecuteController>("execute_controller", m, c.execute_queue, c.execute, c.array,
+                                                            scratchpad_->ready(), reads, c.completions, c.execute_busy, gemm_.get());
+
+  load_controller_ = std::make_unique<LoadController>("load_controller", m, c.loads, c.load_progress, c.row_requests, c.zero_rows, c.completions);
+  transactions_ = std::make_unique<TransactionTable>(m.dma.max_in_flight);
+  reader_ = std::make_unique<ReadRequester>("dma_reader", m, *transactions_, values, c.row_requests, c.reader_requests, c.reader_busy);
+  beat_merger_ = std::make_unique<BeatMerger>("beat_merger", m, *transactions_, *reader_, c.reader_responses, c.mvin_queue, c.mvin_acc_queue, c.reader_busy);
+  mvin_scale_ = std::make_unique<MvinScale>("mvin_scale", m, m.mvin_scale.units, m.mvin_scale.latency, c.mvin_queue, c.pixel_register);
+  // Without extension E2 the accumulator path has no scaler, only its input register.
+  mvin_acc_scale_ = std::make_unique<MvinScale>("mvin_acc_scale", m, 0, m.sfu.mvin_acc_scale != 0 ? m.mvin_scale.latency : 0, c.mvin_acc_queue, c.acc_register);
+  row_writer_ = std::make_unique<RowWriter>("row_writer", m, values, *scratchpad_, *accumulator_, c.array_write, c.pixel_register,
+                                            c.acc_register, c.zero_rows, c.load_progress);
+
+  store_controller_ = std::make_unique<StoreController>("store_controller", m, c.stores, c.store_progress, c.store_rows, c.completions);
+  mvout_queues_ = std::make_unique<MvoutQueues>(m);
+  mvout_scale_stage_ = std::make_unique<MvoutScaleStage>("mvout_scale_stage", m, values, *scratchpad_, *mvout_queues_, c.write_register);
+  mvout_norm_stage_ = std::make_unique<MvoutNormStage>("mvout_norm_stage", m, *accumulator_, *mvout_queues_);
+  mvout_dispatch_ = std::make_unique<MvoutDispatch>("mvout_dispatch", m, values, *scratchpad_, *accumulator_, *mvout_queues_, c.store_rows, c.store_progress);
+  activator_ = std::make_unique<RowActivator>(m, values);
+  if (m.sfu.normaliser != 0) {
+    normaliser_ = std::make_unique<Normaliser>("normaliser", m, *activator_);
+    normaliser_->bind(*mvout_scale_stage_, *mvout_norm_stage_);
+  } else {
+    pass_through_ = std::make_unique<PassThrough>(*activator_, *mvout_scale_stage_, *mvout_norm_stage_);
+  }
+  if (m.accumulator.scale_units != 0) {
+    scale_units_ = std::make_unique<SharedScaleUnits>("scale_units", m);
+    scale_units_->bind(*mvout_scale_stage_);
+  } else {
+    scale_pipeline_ = std::make_unique<ScalePipeline>(m, *mvout_scale_stage_);
+  }
+  NormaliserPort& norm = normaliser_ ? static_cast<NormaliserPort&>(*normaliser_) : *pass_through_;
+  ScalePort& scale = scale_units_ ? static_cast<ScalePort&>(*scale_units_) : *scale_pipeline_;
+  mvout_scale_stage_->bind(norm, scale);
+  mvout_norm_stage_->bind(norm);
+  writer_ = std::make_unique<DmaWriter>("dma_writer", m, values, c.write_register, c.writer_responses, c.writer_requests, c.writer_busy);
+  crossbar_ = std::make_unique<DmaCrossbar>("dma_crossbar", c.reader_requests, c.writer_requests, port_request, port_response,
+                                            c.reader_responses, c.writer_responses);
+}
+
+Accelerator::~Accelerator() = default;
+
+void Accelerator::register_units(Scheduler& scheduler, bool reverse_order) {
+  // Consumers before producers, writes before banks before reads: the ready signals of the RTL run against the data within a cycle.
+  std::vector<Unit*> datapath = {array_.get(), mesh_input_.get(), writer_.get(), mvout_scale_stage_.get()};
+  if (scale_units_) datapath.push_back(scale_units_.get());
+  if (normaliser_) datapath.push_back(normaliser_.get());
+  datapath.insert(datapath.end(), {mvout_norm_stage_.get(), row_writer_.get(), accumulator_.get(), scratchpad_.get(), execute_controller_.get(),
+                                   mvout_dispatch_.get(), mvin_acc_scale_.get(), mvin_scale_.get(), beat_merger_.get(), reader_.get(),
+                                   load_controller_.get()});
+  std::vector<Unit*> others = {command_queue_.get(), loop_conv_.get(), loop_ws_.get(), reservation_station_.get(), transpose_unroller_.get(),
+                               store_controller_.get(), crossbar_.get()};
+  if (reverse_order) std::reverse(others.begin(), others.end());
+  if (reverse_order) scheduler.add_group("datapath", datapath);
+  for (Unit* unit : others) scheduler.add(*unit);
+  if (!reverse_order) scheduler.add_group("datapath", datapath);
+}
+
+std::vector<BusyLine*> Accelerator::busy_lines() {
+  Channels& c = *channels_;
+  return {&command_queue_->busy(), &loop_conv_->busy(), &loop_ws_->busy(), &reservation_station_->busy(),
+          &c.reader_busy,          &c.writer_busy,      &mvout_queues_->busy};
+}
+
+std::vector<const Ledger*> Accelerator::ledgers() const {
+  std::vector<const Ledger*> result = {&execute_controller_->ledger(),  &load_controller_->ledger(),   &store_controller_->ledger(),
+                                       &reservation_station_->ledger(), &loop_ws_->ledger(),           &loop_conv_->ledger(),
+                                       &reader_->ledger(),              &beat_merger_->ledger(),       &row_writer_->ledger(),
+                                       &mvout_dispatch_->ledger(),      &mvout_scale_stage_->ledger(), &writer_->ledger()};
+  if (normaliser_) result.push_back(&normaliser_->ledger());
+  return result;
+}
+
+std::vector<Counter> Accelerator::counters() const {
+  const ExecuteCounters& execute = execute_controller_->counters();
+  const OverflowCounters& overflows = activator_->overflows();
+  return {
+      {"execute.computes", execute.computes, "compute commands"},
+      {"execute.preloads", execute.preloads, "preload commands that bring weights or bias"},
+      {"execute.operations", execute.operations, "operations of the array: preload, compute, or both at once"},
+      {"execute.macs", execute.macs, "multiply-accumulates that the commands ask for"},
+      {"execute.operand_rows", execute.operand_rows, "scratchpad rows read for the array"},
+      {"array.rows_written", array_->rows_written(), "result rows written by the array"},
+      {"loop_ws.commands", loop_ws_->commands_emitted(), "commands made by the matrix-multiplication loop"},
+      {"loop_conv.commands", loop_conv_->commands_emitted(), "commands made by the convolution loop"},
+      {"dma.reader.requests", reader_->requests(), "read requests on the memory port"},
+      {"dma.reader.bytes", reader_->bytes(), "bytes read that the program asked for"},
+      {"dma.writer.requests", writer_->requests(), "write requests on the memory port"},
+      {"dma.writer.bytes", writer_->bytes(), "bytes written"},
+      {"sfu.overflow.gelu", overflows.gelu, "GELU results that did not fit 32 bits"},
+      {"sfu.overflow.exp_sum", overflows.exp_sum, "sums of exponentials that did not fit 32 bits"},
+      {"sfu.overflow.variance", overflows.variance, "sums and squares of LayerNorm that did not fit 32 bits"},
+      {"accumulator.adder_conflicts", accumulator_->adder_conflicts(), "cycles in which two banks used the shared adder; both sums are wrong in the RTL"},
+  };
+}
+
+}  // namespace systole::hw

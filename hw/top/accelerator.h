@@ -1,0 +1,88 @@
+#pragma once
+// The accelerator: all units and the channels between them. The only place that sees every unit.
+#include <memory>
+#include <vector>
+
+#include "hw/array/systolic_array.h"
+#include "hw/control/load_controller.h"
+#include "hw/control/store_controller.h"
+#include "hw/dma/crossbar.h"
+#include "hw/dma/reader.h"
+#include "hw/dma/writer.h"
+#include "hw/execute/execute_controller.h"
+#include "hw/execute/mesh_input.h"
+#include "hw/execute/transpose_unroller.h"
+#include "hw/frontend/command_hop.h"
+#include "hw/frontend/loop_conv.h"
+#include "hw/frontend/loop_ws.h"
+#include "hw/frontend/reservation_station.h"
+#include "hw/local/mvout_stages.h"
+#include "hw/local/row_writer.h"
+#include "hw/sfu/accumulator_scale.h"
+#include "hw/sfu/mvin_scale.h"
+#include "hw/sfu/normaliser.h"
+#include "hw/sfu/pass_through.h"
+#include "hw/top/machine_result.h"
+#include "sim/kernel/scheduler.h"
+
+namespace systole::hw {
+
+class Accelerator final : public sc_core::sc_module {
+ public:
+  // Commands come in through `command`; `port_request` and `port_response` are channels A and D of the memory port.
+  // Without `values` the same cycles result.
+  Accelerator(const sc_core::sc_module_name& name, const MachineParams& params, ValuePlane* values, HazardLog* hazards,
+              Channel<Command>& command, Channel<RequestBeat>& port_request, Channel<ResponseBeat>& port_response);
+  ~Accelerator() override;
+
+  // Hands the units to the scheduler: the datapath as a group in the order of the RTL's ready chain, the rest one by one.
+  void register_units(Scheduler& scheduler, bool reverse_order);
+
+  // Levels that a fence waits for (Controller.scala io.busy).
+  [[nodiscard]] std::vector<BusyLine*> busy_lines();
+  [[nodiscard]] std::vector<const Ledger*> ledgers() const;
+  [[nodiscard]] std::vector<Counter> counters() const;
+
+ private:
+  struct Channels;
+  const MachineParams params_;
+  std::unique_ptr<Channels> channels_;
+
+  // Front end.
+  std::unique_ptr<CommandHop> command_queue_;
+  std::unique_ptr<LoopConv> loop_conv_;
+  std::unique_ptr<LoopWs> loop_ws_;
+  std::unique_ptr<ReservationStation> reservation_station_;
+  // Execute side.
+  std::unique_ptr<GemmArray> gemm_;
+  std::unique_ptr<TransposeUnroller> transpose_unroller_;
+  std::unique_ptr<SystolicArray> array_;
+  std::unique_ptr<MeshInput> mesh_input_;
+  std::unique_ptr<ExecuteController> execute_controller_;
+  // Local memories.
+  std::unique_ptr<Scratchpad> scratchpad_;
+  std::unique_ptr<Accumulator> accumulator_;
+  std::unique_ptr<RowWriter> row_writer_;
+  // Load side.
+  std::unique_ptr<LoadController> load_controller_;
+  std::unique_ptr<TransactionTable> transactions_;
+  std::unique_ptr<ReadRequester> reader_;
+  std::unique_ptr<BeatMerger> beat_merger_;
+  std::unique_ptr<MvinScale> mvin_scale_;
+  std::unique_ptr<MvinScale> mvin_acc_scale_;     // extension E2 only
+  // Store side.
+  std::unique_ptr<StoreController> store_controller_;
+  std::unique_ptr<MvoutQueues> mvout_queues_;
+  std::unique_ptr<MvoutDispatch> mvout_dispatch_;
+  std::unique_ptr<MvoutNormStage> mvout_norm_stage_;
+  std::unique_ptr<MvoutScaleStage> mvout_scale_stage_;
+  std::unique_ptr<RowActivator> activator_;
+  std::unique_ptr<Normaliser> normaliser_;        // or
+  std::unique_ptr<PassThrough> pass_through_;
+  std::unique_ptr<SharedScaleUnits> scale_units_; // or
+  std::unique_ptr<ScalePipeline> scale_pipeline_;
+  std::unique_ptr<DmaWriter> writer_;
+  std::unique_ptr<DmaCrossbar> crossbar_;
+};
+
+}  // namespace systole::hw

@@ -1,0 +1,156 @@
+#include "hw/top/machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "hw/host/issuing_host.h"
+#include "hw/memory/ideal_memory.h"
+#include "hw/top/accelerator.h"
+
+namespace systole::hw {
+namespace {
+
+const MachineParams& checked(const MachineParams& params) {
+  const std::vector<std::string> rules = broken_rules(params);
+  if (rules.empty()) return params;
+  std::string text = "this machine cannot be built:";
+  for (const std::string& rule : rules) text += "\n  " + rule;
+  throw ConfigError(text);
+}
+
+UnitAccount account_of(const Ledger& ledger, const std::vector<std::uint64_t>& cycles) {
+  UnitAccount account;
+  account.unit = ledger.unit();
+  for (std::size_t i = 0; i < cycles.size(); ++i) {
+    account.states.push_back({ledger.states()[i].name, ledger.states()[i].kind == StateKind::kStall, cycles[i]});
+  }
+  return account;
+}
+
+}  // namespace
+
+struct Machine::Parts {
+  Parts(const MachineParams& m, Memory& main_memory, const MachineOptions& run_options)
+      : params(checked(m)),
+        options(run_options),
+        memory(main_memory),
+        scheduler("scheduler", options.scheduler, sc_core::sc_time(1, sc_core::SC_NS)),
+        values(options.timing_only ? nullptr : std::make_unique<ValuePlane>(params, memory)),
+        accelerator("accelerator", params, values.get(), &hazards, commands, port_request, port_response),
+        host("host", HostParams{params.revision, options.loop_conv_revision, HostParams{}.first_cycle}, commands,
+             {[this](Cycle) { scheduler.stop(); }, [this](const IssuingHost::Boundary& boundary) { begin_region(boundary); }}),
+        ideal("memory", params, memory, values.get(), port_request, port_response, options.port_log) {
+    if (params.memory.model != MemoryModel::kIdeal) throw ConfigError("memory.model = soc is not available in this version; available: ideal");
+    for (BusyLine* line : accelerator.busy_lines()) host.watch(*line);
+    if (options.reverse_order) {
+      scheduler.add(ideal);
+      accelerator.register_units(scheduler, true);
+      scheduler.add(host);
+    } else {
+      scheduler.add(host);
+      accelerator.register_units(scheduler, false);
+      scheduler.add(ideal);
+    }
+  }
+
+  void begin_region(const IssuingHost::Boundary& boundary) {
+    boundaries.push_back({boundary.region, boundary.begin, totals(boundary.begin)});
+  }
+  // Cycles of each state of each unit in [0, end).
+  [[nodiscard]] std::vector<std::vector<std::uint64_t>> totals(Cycle end) const {
+    std::vector<std::vector<std::uint64_t>> result;
+    for (const Ledger* ledger : accelerator.ledgers()) result.push_back(ledger->totals(end));
+    return result;
+  }
+
+  struct Boundary {
+    std::uint32_t region = 0;
+    Cycle begin = 0;
+    std::vector<std::vector<std::uint64_t>> totals;
+  };
+
+  const MachineParams params;
+  const MachineOptions options;
+  Memory& memory;
+  Scheduler scheduler;
+  std::unique_ptr<ValuePlane> values;
+  HazardLog hazards;
+  Channel<Command> commands{"raw_command_queue", 1, 2};
+  Channel<RequestBeat> port_request{"port_a", 1, 2};
+  Channel<ResponseBeat> port_response{"port_d", 1, 2};
+  Accelerator accelerator;
+  IssuingHost host;
+  IdealMemory ideal;
+  std::vector<Boundary> boundaries;
+};
+
+Machine::Machine(const MachineParams& params, Memory& memory, const MachineOptions& options)
+    : parts_(std::make_unique<Parts>(params, memory, options)) {}
+
+Machine::~Machine() = default;
+
+MachineResult Machine::run(const isa::Program& program) {
+  Parts& p = *parts_;
+  for (const isa::Segment& segment : program.image) {
+    if (!p.memory.contains(segment.address, segment.bytes.size())) {
+      throw ConfigError(fmt::format("the program's image at {:#x} ({} bytes) lies outside memory", segment.address, segment.bytes.size()));
+    }
+    if (!segment.bytes.empty()) std::memcpy(p.memory.at(segment.address, segment.bytes.size()), segment.bytes.data(), segment.bytes.size());
+  }
+  p.host.start(program);
+  p.scheduler.run(p.options.max_cycles);
+  if (!p.scheduler.stopped()) {
+    const bool deadlock = p.scheduler.now() < p.options.max_cycles;
+    throw ModelError(p.scheduler.now(), "machine", "",
+                     (deadlock ? std::string("deadlock: nothing can happen any more\n")
+                               : fmt::format("the program is not done after {} cycles\n", p.options.max_cycles)) +
+                         p.scheduler.state_text());
+  }
+
+  const IssuingHost::Log& log = p.host.log();
+  const Cycle origin = log.accepts.empty() ? 0 : log.accepts.front();
+  const Cycle end = log.fences.empty() ? log.end : log.fences.back();
+  MachineResult result;
+  result.cycles = end - origin;
+  for (const Cycle fence : log.fences) result.fences.push_back(fence - origin);
+  for (const Cycle accept : log.accepts) result.accepts.push_back(accept - origin);
+  result.counters = p.accelerator.counters();
+  result.warnings = p.hazards.texts();
+  result.wakeups = p.scheduler.wakeups();
+
+  // Regions: from the first item of one to the first item of the next. What precedes the first acceptance is not part of the run.
+  const std::vector<const Ledger*> ledgers = p.accelerator.ledgers();
+  const auto accounts = [&](const std::vector<std::vector<std::uint64_t>>& from, const std::vector<std::vector<std::uint64_t>>& to) {
+    std::vector<UnitAccount> list;
+    for (std::size_t u = 0; u < ledgers.size(); ++u) {
+      std::vector<std::uint64_t> cycles = to[u];
+      for (std::size_t s = 0; s < cycles.size(); ++s) cycles[s] -= from[u][s];
+      list.push_back(account_of(*ledgers[u], cycles));
+    }
+    return list;
+  };
+  // Before the first acceptance every unit is idle, so the start of the run can be moved there by idle cycles alone.
+  std::vector<std::vector<std::uint64_t>> start;
+  for (const Ledger* ledger : ledgers) {
+    start.emplace_back(ledger->states().size(), 0);
+    start.back()[0] = origin;
+  }
+  const auto final_totals = p.totals(end);
+  result.accounts = accounts(start, final_totals);
+  for (std::size_t i = 0; i < p.boundaries.size(); ++i) {
+    const Parts::Boundary& begin = p.boundaries[i];
+    const bool last = i + 1 == p.boundaries.size();
+    RegionCycles region;
+    region.region = begin.region;
+    const Cycle from = std::max(begin.begin, origin);
+    const Cycle to = last ? end : std::max(p.boundaries[i + 1].begin, origin);
+    region.cycles = to - from;
+    region.accounts = accounts(begin.begin <= origin ? start : begin.totals, last ? final_totals : p.boundaries[i + 1].begin <= origin ? start : p.boundaries[i + 1].totals);
+    result.regions.push_back(std::move(region));
+  }
+  return result;
+}
+
+}  // namespace systole::hw
