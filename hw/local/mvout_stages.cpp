@@ -33,7 +33,6 @@ MvoutScaleStage::MvoutScaleStage(const sc_core::sc_module_name& name, const Mach
                               {"scaling", StateKind::kStall, "rows are inside the scaling unit or the read path"}}) {
   queues_.scale.bind_reader(*this);
   queues_.issue.bind_reader(*this);
-  queues_.issue.bind_writer(*this);
   out_block_.bind_writer(*this);
   for (int i = 0; i < params_.scratchpad.banks; ++i) scratchpad_.bank(i).stores.bind_reader(*this);
 }

@@ -23,10 +23,8 @@ struct Accelerator::Channels {
         stores("store_queue", kHop, static_cast<unsigned>(m.queue.store)),
         execute_queue("execute_queue", kHop, static_cast<unsigned>(m.queue.execute)),
         row_requests("read_issue", kHop, static_cast<unsigned>(m.scratchpad.read_delay + 1), Full::kPipe),
-        mvin_queue("mvin_scale_in", kHop, m.mvin_scale.input_queue != 0 ? kQueue : kRegister,
-                   m.mvin_scale.input_queue != 0 ? Full::kRegistered : Full::kPipe),
-        mvin_acc_queue("mvin_acc_in", kHop, m.mvin_scale.input_queue != 0 ? kQueue : kRegister,
-                       m.mvin_scale.input_queue != 0 ? Full::kRegistered : Full::kPipe),
+        mvin_acc_scaled("mvin_acc_scale", static_cast<Cycle>(std::max(m.mvin_scale.latency, 1)),
+                        static_cast<unsigned>(std::max(m.mvin_scale.latency, 1)), Full::kPipe),
         execute(m),
         array(m) {}
 
@@ -44,11 +42,12 @@ struct Accelerator::Channels {
   Channel<RowRequest> row_requests;
   Channel<ZeroRow> zero_rows{"zero_writer", kHop, kRegister, Full::kPipe};
   Channel<LoadProgress> load_progress{"load_progress", kHop, kQueue};
-  Channel<LoadedRow> mvin_queue;                                                    // in front of the scaler
-  Channel<LoadedRow> mvin_acc_queue;                                                // the same of the accumulator path
-  Channel<LoadedRow> mvin_register{"mvin_scale_register", kHop, kRegister, Full::kPipe};   // revision 2025: behind the queue
+  Channel<LoadedRow> mvin_queue{"mvin_scale_queue", kHop, kQueue};                  // revision 2025
+  Channel<LoadedRow> mvin_acc_queue{"mvin_acc_queue", kHop, kQueue};                // revision 2025
+  Channel<LoadedRow> mvin_register{"mvin_scale_register", kHop, kRegister, Full::kPipe};
+  Channel<LoadedRow> mvin_acc_register{"mvin_acc_register", kHop, kRegister, Full::kPipe};
+  Channel<LoadedRow> mvin_acc_scaled;                                               // extension E2
   Channel<LoadedRow> pixel_register{"pixel_repeater", kHop, kRegister, Full::kPipe};
-  Channel<LoadedRow> acc_register{"mvin_acc_register", kHop, kRegister, Full::kPipe};
 
   Channel<StoreRow> store_rows{"mvout_dispatch", kHop, kQueue};
   Channel<StoreProgress> store_progress{"store_progress", kHop, kQueue};
@@ -98,12 +97,21 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const MachineParam
   load_controller_ = std::make_unique<LoadController>("load_controller", m, c.loads, c.load_progress, c.row_requests, c.zero_rows, c.completions);
   transactions_ = std::make_unique<TransactionTable>(m.dma.max_in_flight);
   reader_ = std::make_unique<ReadRequester>("dma_reader", m, *transactions_, values, c.row_requests, c.reader_requests, c.reader_busy);
-  beat_merger_ = std::make_unique<BeatMerger>("beat_merger", m, *transactions_, *reader_, c.reader_responses, c.mvin_queue, c.mvin_acc_queue, c.reader_busy);
-  mvin_scale_ = std::make_unique<MvinScale>("mvin_scale", m, m.mvin_scale.units, m.mvin_scale.latency, c.mvin_queue, c.pixel_register);
-  // Without extension E2 the accumulator path has no scaler, only its input register.
-  mvin_acc_scale_ = std::make_unique<MvinScale>("mvin_acc_scale", m, 0, m.sfu.mvin_acc_scale != 0 ? m.mvin_scale.latency : 0, c.mvin_acc_queue, c.acc_register);
+  const bool queued = m.mvin_scale.input_queue != 0;
+  if (queued) {
+    mvin_hop_ = std::make_unique<RowHop>("mvin_queue", c.mvin_queue, c.mvin_register);
+    mvin_acc_hop_ = std::make_unique<RowHop>("mvin_acc_queue", c.mvin_acc_queue, c.mvin_acc_register);
+  }
+  beat_merger_ = std::make_unique<BeatMerger>("beat_merger", m, *transactions_, *reader_, c.reader_responses,
+                                              queued ? c.mvin_queue : c.mvin_register,
+                                              queued ? c.mvin_acc_queue : c.mvin_acc_register, c.reader_busy);
+  mvin_scale_ = std::make_unique<MvinScale>("mvin_scale", m.array.dim, m.mvin_scale.units, m.mvin_scale.latency, c.mvin_register, c.pixel_register);
+  if (m.sfu.mvin_acc_scale != 0) {
+    // The stages of this scaler are the channel behind it.
+    mvin_acc_scale_ = std::make_unique<MvinScale>("mvin_acc_scale", m.array.dim, 0, 0, c.mvin_acc_register, c.mvin_acc_scaled);
+  }
   row_writer_ = std::make_unique<RowWriter>("row_writer", m, values, *scratchpad_, *accumulator_, c.array_write, c.pixel_register,
-                                            c.acc_register, c.zero_rows, c.load_progress);
+                                            mvin_acc_scale_ ? c.mvin_acc_scaled : c.mvin_acc_register, c.zero_rows, c.load_progress);
 
   store_controller_ = std::make_unique<StoreController>("store_controller", m, c.stores, c.store_progress, c.store_rows, c.completions);
   mvout_queues_ = std::make_unique<MvoutQueues>(m);
@@ -140,8 +148,10 @@ void Accelerator::register_units(Scheduler& scheduler, bool reverse_order) {
   if (scale_units_) datapath.push_back(scale_units_.get());
   if (normaliser_) datapath.push_back(normaliser_.get());
   datapath.insert(datapath.end(), {mvout_norm_stage_.get(), row_writer_.get(), accumulator_.get(), scratchpad_.get(), execute_controller_.get(),
-                                   mvout_dispatch_.get(), mvin_acc_scale_.get(), mvin_scale_.get(), beat_merger_.get(), reader_.get(),
-                                   load_controller_.get()});
+                                   mvout_dispatch_.get(), mvin_scale_.get()});
+  if (mvin_acc_scale_) datapath.push_back(mvin_acc_scale_.get());
+  if (mvin_hop_) datapath.insert(datapath.end(), {mvin_hop_.get(), mvin_acc_hop_.get()});
+  datapath.insert(datapath.end(), {beat_merger_.get(), reader_.get(), load_controller_.get()});
   std::vector<Unit*> others = {command_queue_.get(), loop_conv_.get(), loop_ws_.get(), reservation_station_.get(), transpose_unroller_.get(),
                                store_controller_.get(), crossbar_.get()};
   if (reverse_order) std::reverse(others.begin(), others.end());

@@ -22,6 +22,7 @@
 #include "hw/sfu/mvin_scale.h"
 #include "hw/sfu/normaliser.h"
 #include "hw/sfu/pass_through.h"
+#include "hw/sfu/row_hop.h"
 #include "hw/top/machine_result.h"
 #include "sim/kernel/scheduler.h"
 
@@ -68,6 +69,8 @@ class Accelerator final : public sc_core::sc_module {
   std::unique_ptr<TransactionTable> transactions_;
   std::unique_ptr<ReadRequester> reader_;
   std::unique_ptr<BeatMerger> beat_merger_;
+  std::unique_ptr<RowHop> mvin_hop_;              // revision 2025 only
+  std::unique_ptr<RowHop> mvin_acc_hop_;
   std::unique_ptr<MvinScale> mvin_scale_;
   std::unique_ptr<MvinScale> mvin_acc_scale_;     // extension E2 only
   // Store side.

@@ -20,6 +20,20 @@ const MachineParams& checked(const MachineParams& params) {
   throw ConfigError(text);
 }
 
+// Keeps the hazards as texts, each kind once per instruction.
+class HazardTexts final : public HazardLog {
+ public:
+  explicit HazardTexts(int revision) : revision_(revision) {}
+  void hazard(Cycle now, const std::string& unit, const isa::Instruction& instruction, std::uint32_t sequence, const std::string& what) override {
+    texts_.push_back(fmt::format("cycle {}: {}: command {} ({}): {}", now, unit, sequence, isa::disassemble(instruction, revision_), what));
+  }
+  [[nodiscard]] const std::vector<std::string>& texts() const { return texts_; }
+
+ private:
+  const int revision_;
+  std::vector<std::string> texts_;
+};
+
 UnitAccount account_of(const Ledger& ledger, const std::vector<std::uint64_t>& cycles) {
   UnitAccount account;
   account.unit = ledger.unit();
@@ -37,6 +51,7 @@ struct Machine::Parts {
         options(run_options),
         memory(main_memory),
         scheduler("scheduler", options.scheduler, sc_core::sc_time(1, sc_core::SC_NS)),
+        hazards(params.revision),
         values(options.timing_only ? nullptr : std::make_unique<ValuePlane>(params, memory)),
         accelerator("accelerator", params, values.get(), &hazards, commands, port_request, port_response),
         host("host", HostParams{params.revision, options.loop_conv_revision, HostParams{}.first_cycle}, commands,
@@ -75,8 +90,8 @@ struct Machine::Parts {
   const MachineOptions options;
   Memory& memory;
   Scheduler scheduler;
+  HazardTexts hazards;
   std::unique_ptr<ValuePlane> values;
-  HazardLog hazards;
   Channel<Command> commands{"raw_command_queue", 1, 2};
   Channel<RequestBeat> port_request{"port_a", 1, 2};
   Channel<ResponseBeat> port_response{"port_d", 1, 2};
@@ -113,6 +128,7 @@ MachineResult Machine::run(const isa::Program& program) {
   const Cycle origin = log.accepts.empty() ? 0 : log.accepts.front();
   const Cycle end = log.fences.empty() ? log.end : log.fences.back();
   MachineResult result;
+  result.origin = origin;
   result.cycles = end - origin;
   for (const Cycle fence : log.fences) result.fences.push_back(fence - origin);
   for (const Cycle accept : log.accepts) result.accepts.push_back(accept - origin);

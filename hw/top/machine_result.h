@@ -33,7 +33,8 @@ struct RegionCycles {
 };
 
 struct MachineResult {
-  Cycle cycles = 0;                        // time stamp of the last fence; 0 is the acceptance of the first command
+  Cycle origin = 0;                        // simulation cycle in which the first command was accepted; the others count from there
+  Cycle cycles = 0;                        // time stamp of the last fence
   std::vector<Cycle> fences;
   std::vector<Cycle> accepts;              // one per host command
   std::vector<UnitAccount> accounts;

@@ -14,11 +14,10 @@
 
 #include <systemc>
 
+#include "sim/kernel/scheduler_mode.h"
 #include "sim/kernel/unit.h"
 
 namespace systole {
-
-enum class SchedulerMode : std::uint8_t { kFast, kNative, kEveryCycle };
 
 class Scheduler : public sc_core::sc_module {
  public:

@@ -1,0 +1,111 @@
+#include "sim/replay/replay.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "hw/ports/port_log.h"
+#include "hw/top/machine.h"
+#include "sim/base/crc32.h"
+
+namespace systole::replay {
+namespace {
+
+constexpr std::size_t kPortStep = 100;   // every which A beat is listed (port_a_every100)
+
+// Port records are kept until the first acceptance is known, the cycle that all numbers are relative to.
+class PortRecorder final : public hw::PortLog {
+ public:
+  struct Request {
+    Cycle cycle;
+    std::uint64_t address;
+    std::uint64_t mask;
+    std::uint8_t opcode;
+    std::uint8_t lg_size;
+    bool last;
+  };
+  struct Response {
+    Cycle cycle;
+    std::uint8_t opcode;
+    std::uint8_t lg_size;
+  };
+  void request(Cycle now, const hw::RequestBeat& beat) override {
+    requests.push_back({now, beat.address, beat.mask, static_cast<std::uint8_t>(beat.opcode), beat.lg_size, beat.last});
+  }
+  void response(Cycle now, const hw::ResponseBeat& beat) override {
+    responses.push_back({now, static_cast<std::uint8_t>(beat.opcode), beat.lg_size});
+  }
+  void response_stalled(Cycle cycles) override { stalled += cycles; }
+
+  std::vector<Request> requests;
+  std::vector<Response> responses;
+  std::uint64_t stalled = 0;
+};
+
+void add_port(const PortRecorder& port, Cycle origin, isa::Expectation& out) {
+  Crc32 a, d;
+  const auto get = static_cast<std::uint8_t>(hw::TlOpcodeA::kGet);
+  for (std::size_t i = 0; i < port.requests.size(); ++i) {
+    const PortRecorder::Request& beat = port.requests[i];
+    const Cycle cycle = beat.cycle - origin;
+    // The record has room for 16 mask bits; wider buses lose the rest.
+    a.update_u32(static_cast<std::uint32_t>(cycle));
+    a.update_u32(static_cast<std::uint32_t>(beat.opcode | beat.lg_size << 8) | static_cast<std::uint32_t>(beat.mask << 16));
+    a.update_u32(static_cast<std::uint32_t>(beat.address));
+    if (i % kPortStep == 0) out.port_a_every100.push_back(cycle);
+    isa::PortCounts& counts = beat.opcode == get ? out.get : out.put;
+    if (beat.opcode != get) ++counts.beats;
+    if (beat.last) counts.add(beat.lg_size, 0);
+  }
+  for (const PortRecorder::Response& beat : port.responses) {
+    d.update_u32(static_cast<std::uint32_t>(beat.cycle - origin));
+    d.update_u32(static_cast<std::uint32_t>(beat.opcode | beat.lg_size << 8));
+    if (beat.opcode == static_cast<std::uint8_t>(hw::TlOpcodeD::kData)) ++out.get.beats;
+  }
+  out.port_a_beats = port.requests.size();
+  out.port_a_crc32 = a.value();
+  out.port_d_crc32 = d.value();
+  out.port_d_stall_cycles = port.stalled;
+}
+
+}  // namespace
+
+ReplayResult replay_trace(const isa::Trace& trace, const hw::MachineParams& params, const ReplayOptions& options) {
+  Memory memory;
+  isa::apply_fills(trace, memory);
+  PortRecorder port;
+  hw::MachineOptions machine_options;
+  machine_options.scheduler = options.scheduler;
+  machine_options.timing_only = options.timing_only;
+  machine_options.max_cycles = options.max_cycles;
+  machine_options.port_log = &port;
+  machine_options.loop_conv_revision = trace.loop_conv_encoding;
+  machine_options.reverse_order = options.reverse_order;
+  hw::Machine machine(params, memory, machine_options);
+
+  ReplayResult result;
+  result.run = machine.run(trace.program);
+  isa::Expectation& out = result.measured;
+  out.revision = fmt::format("{}", params.revision);
+  out.latency = params.memory.model == hw::MemoryModel::kIdeal ? static_cast<std::uint64_t>(params.memory.latency)
+                                                              : static_cast<std::uint64_t>(params.soc.axi_latency);
+  out.commands = result.run.accepts.size();
+  out.cycles = result.run.cycles;
+  out.fences.assign(result.run.fences.begin(), result.run.fences.end());
+  out.accept_every = isa::accept_step(out.commands);
+  Crc32 accept_crc;
+  for (std::size_t i = 0; i < result.run.accepts.size(); ++i) {
+    if (i % out.accept_every == 0) out.accept.push_back(result.run.accepts[i]);
+    accept_crc.update_u32(static_cast<std::uint32_t>(result.run.accepts[i]));
+  }
+  out.accept_crc32 = accept_crc.value();
+  add_port(port, result.run.origin, out);
+  if (!options.timing_only && params.memory.model == hw::MemoryModel::kIdeal) {
+    out.checks.emplace();
+    const std::vector<std::uint32_t> crcs = isa::check_crcs(trace, memory);
+    for (std::size_t i = 0; i < crcs.size(); ++i) out.checks->push_back({trace.checks[i].address, trace.checks[i].bytes, crcs[i]});
+  }
+  return result;
+}
+
+}  // namespace systole::replay
