@@ -26,6 +26,7 @@ RowWriter::RowWriter(const sc_core::sc_module_name& name, const MachineParams& p
       ledger_("local_writes", {{"idle", StateKind::kIdle, "no loaded row at the local memories"},
                                {"busy", StateKind::kBusy, "writes loaded rows or zeros"},
                                {"bank_busy", StateKind::kStall, "a loaded row waits for its bank"}}) {
+  array_write_.bind_reader(*this);
   in_row_.bind_reader(*this);
   in_accumulator_row_.bind_reader(*this);
   in_zero_.bind_reader(*this);

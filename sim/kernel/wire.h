@@ -5,16 +5,21 @@
 
 #include "sim/base/cycle.h"
 #include "sim/base/errors.h"
+#include "sim/kernel/unit.h"
 
 namespace systole {
 
 template <class T>
 class Wire {
  public:
+  // A unit that must have a turn in every cycle in which the wire is driven.
+  void bind_reader(Unit& unit) { reader_ = &unit; }
+
   void drive(Cycle now, T value) {
     SYSTOLE_CHECK(last_read_ != now);
     value_ = std::move(value);
     driven_ = now;
+    if (reader_ != nullptr) reader_->wake_at(now);
   }
   // The value driven in this cycle, or null.
   [[nodiscard]] const T* get(Cycle now) const {
@@ -26,6 +31,7 @@ class Wire {
   T value_{};
   Cycle driven_ = kNever;
   mutable Cycle last_read_ = kNever;
+  Unit* reader_ = nullptr;
 };
 
 }  // namespace systole
