@@ -81,7 +81,7 @@ void scores_and_softmax(Builder& b, const AttentionHead& h, const RowBlock& bloc
   const bool fits = tiles <= stored_tiles(b.target());
   const Matrix p = h.p.block(block.first, 0, block.rows, block.keys);
   const StoreConfig store = probability_store(h, options.deferred);
-  b.region(options.region + "scores", visible_pairs(h, block) * h.q.cols);
+  if (options.region) b.region(*options.region + "scores", visible_pairs(h, block) * h.q.cols);
   BlockProduct product = score_product(h, block);
   if (h.store_scores || !fits) {
     // Column ranges that fit, whole scores to memory.
@@ -115,7 +115,7 @@ void context(Builder& b, const AttentionHead& h, const RowBlock& block, const At
   // Rows, and if need be columns, at a time: the output tiles fit half the accumulator.
   const std::uint64_t cols = std::min(dk, stored_tiles(b.target()) * dim);
   const std::uint64_t tiles = stored_tiles(b.target()) / ceil_div(cols, dim);
-  b.region(options.region + "context", visible_pairs(h, block) * dk);
+  if (options.region) b.region(*options.region + "context", visible_pairs(h, block) * dk);
   for (std::uint64_t first = 0; first < block.rows; first += tiles * dim) {
     const std::uint64_t rows = std::min(tiles * dim, block.rows - first);
     BlockProduct product;

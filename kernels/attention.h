@@ -1,6 +1,7 @@
 #pragma once
 // softmax(Q * K^T + mask) * V for any number of heads, from int8 Q, K, V in memory to int8 context in memory.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ struct AttentionHead {
 
 struct AttentionOptions {
   bool deferred = true;   // E4: P = exp / max, 1 / sum applied to the context
-  std::string region;     // prefix of the region names; regions scores, context
+  std::optional<std::string> region = "";  // prefix of the region names; regions scores, context. Absent: no regions
 };
 
 void attention(Builder& builder, const std::vector<AttentionHead>& heads, const AttentionOptions& options);

@@ -40,8 +40,13 @@ struct Comparison {
 // One sentence: layer, tensor, row, column, values, instruction.
 [[nodiscard]] std::string describe(const Mismatch& mismatch);
 
+// Does the word of a masked boundary at (query, key) exist?
+using Visibility = std::function<bool(const Boundary& boundary, std::size_t query, std::size_t key)>;
+
 // `expected` by boundary name, one map per sequence; boundaries that it does not name are not compared.
 // Throws ConfigError for an expected tensor of another type or shape.
+[[nodiscard]] Comparison compare(const Lowered& lowered, const Visibility& visible, const std::vector<TensorMap>& expected,
+                                 const Memory& memory, int dim);
 [[nodiscard]] Comparison compare(const Lowered& lowered, const QuantisedModel& model, const std::vector<TensorMap>& expected,
                                  const Memory& memory, int dim);
 
