@@ -8,7 +8,7 @@
 
 namespace systole::workloads {
 
-// Relative error below 3e-7; 0 below -87, largest finite power above 88. (Cody-Waite reduction, Taylor polynomial of
+// Relative error below 3e-7; 0 below -87, exp(88) above 88; NaN stays NaN. (Cody-Waite reduction, Taylor polynomial of
 // degree 6.)
 [[nodiscard]] inline float portable_exp(float x) {
   constexpr float kLog2e = 1.44269504F;
@@ -16,7 +16,7 @@ namespace systole::workloads {
   constexpr float kLn2Low = -2.12194440e-4F;
   constexpr float kRound = 12582912.0F;  // 1.5 * 2^23
   constexpr float kSmallest = -87.0F;
-  const float clipped = x < kSmallest ? kSmallest : (x > 88.0F ? 88.0F : x);
+  const float clipped = !(x > kSmallest) ? kSmallest : (x > 88.0F ? 88.0F : x);  // NaN must not reach the integer
   const float shifted = clipped * kLog2e + kRound;
   const float n = shifted - kRound;
   float r = clipped - n * kLn2High;
@@ -31,7 +31,8 @@ namespace systole::workloads {
   const std::int32_t bits = (static_cast<std::int32_t>(n) + 127) * (1 << 23);
   float power = 0;
   std::memcpy(&power, &bits, sizeof power);
-  return x < kSmallest ? 0.0F : p * power;
+  const float result = x < kSmallest ? 0.0F : p * power;
+  return x != x ? x : result;
 }
 
 // Absolute error below 3e-7 (Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26).

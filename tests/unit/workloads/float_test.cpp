@@ -1,6 +1,7 @@
 // Floating point that does not depend on the machine: elementary functions, matrix products, random numbers, known
 // models.
 #include <cmath>
+#include <limits>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -20,6 +21,9 @@ TEST(Elementary, functions_are_close_to_the_exact_ones) {
     EXPECT_NEAR(portable_exp(argument) / std::exp(static_cast<double>(argument)), 1.0, 3e-7) << x;
   }
   EXPECT_EQ(portable_exp(-200.0F), 0.0F);
+  EXPECT_EQ(portable_exp(-std::numeric_limits<float>::infinity()), 0.0F);
+  EXPECT_TRUE(std::isfinite(portable_exp(std::numeric_limits<float>::infinity())));
+  EXPECT_TRUE(std::isnan(portable_exp(std::numeric_limits<float>::quiet_NaN())));
   for (double x = -6.0; x < 6.0; x += 0.0013) {
     EXPECT_NEAR(portable_erf(static_cast<float>(x)), std::erf(x), 5e-7) << x;
   }
