@@ -6,7 +6,7 @@ namespace {
 
 // Accumulator addresses with a normaliser command.
 std::string acc(int row, int command) { return std::to_string(0x80000000u + static_cast<unsigned>(row) + (static_cast<unsigned>(command) << 26)); }
-constexpr int kReset = 0, kSum = 1, kMean = 2, kVariance = 3, kInvStddev = 4, kMax = 5, kSumExp = 6, kInvSumExp = 7;
+constexpr int kReset = 0, kSum = 1, kMean = 2, kVariance = 3, kInvStddev = 4, kMax = 5, kInvSumExp = 7;
 
 class Norm : public OracleTest {
  protected:
