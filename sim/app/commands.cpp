@@ -7,6 +7,10 @@ namespace systole::app {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
+      {"run", "simulate a workload: values, cycles, and where they went", run_run},
+      {"replay", "replay RoCC command streams and compare with the RTL's expectation", run_replay},
+      {"validate", "compare every stored boundary of a quantised model bit by bit", run_validate},
+      {"sweep", "simulate every point of a parameter grid or list", run_sweep},
       {"asm", "assemble a program's text into the binary container", run_asm},
       {"disasm", "print a binary container as text", run_disasm},
       {"show", "explain what the tool knows: machine, presets, workloads, isa", run_show},

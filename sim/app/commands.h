@@ -17,6 +17,10 @@ struct Command {
 
 int run_asm(const Words& words);
 int run_disasm(const Words& words);
+int run_replay(const Words& words);
+int run_run(const Words& words);
+int run_validate(const Words& words);
+int run_sweep(const Words& words);
 int run_show(const Words& words);
 
 }  // namespace systole::app

@@ -44,4 +44,21 @@ void Progress::clear() {
   visible_ = false;
 }
 
+PhaseLine::PhaseLine(bool enabled) : enabled_(enabled && isatty(STDERR_FILENO) != 0) {}
+
+PhaseLine::~PhaseLine() { clear(); }
+
+void PhaseLine::show(const std::string& text) {
+  if (!enabled_) return;
+  fmt::print(stderr, "\r\x1b[K{} ...", text);
+  std::fflush(stderr);
+  visible_ = true;
+}
+
+void PhaseLine::clear() {
+  if (!visible_) return;
+  fmt::print(stderr, "\r\x1b[K");
+  visible_ = false;
+}
+
 }  // namespace systole::app

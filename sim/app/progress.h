@@ -30,4 +30,20 @@ class Progress {
   Clock::time_point shown_{};
 };
 
+// One line on standard error that says what a command is doing now.
+class PhaseLine {
+ public:
+  explicit PhaseLine(bool enabled);
+  ~PhaseLine();
+  PhaseLine(const PhaseLine&) = delete;
+  PhaseLine& operator=(const PhaseLine&) = delete;
+
+  void show(const std::string& text);
+  void clear();
+
+ private:
+  bool enabled_;
+  bool visible_ = false;
+};
+
 }  // namespace systole::app

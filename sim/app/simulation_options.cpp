@@ -76,13 +76,14 @@ SimulationOptions simulation_options(const Arguments& arguments) {
   throw ConfigError(fmt::format("--scheduler {}: unknown; nearest: '{}'", name, nearest(name, names)));
 }
 
+int processors() { return static_cast<int>(std::max(1u, std::thread::hardware_concurrency())); }
+
 void add_jobs_option(Arguments& arguments) {
   arguments.add("jobs", po::value<int>()->value_name("N"), "processes at a time (default: the number of processors)");
 }
 
 int jobs_option(const Arguments& arguments) {
-  const int processors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  const int jobs = arguments.get<int>("jobs", processors);
+  const int jobs = arguments.get<int>("jobs", processors());
   if (jobs < 1 || jobs > 1024) throw ConfigError(fmt::format("--jobs {} is outside of 1..1024", jobs));
   return jobs;
 }

@@ -4,7 +4,7 @@
 
 #include "sim/app/arguments.h"
 #include "sim/config/machine_config.h"
-#include "sim/kernel/scheduler.h"
+#include "sim/kernel/scheduler_mode.h"
 
 namespace systole::app {
 
@@ -27,6 +27,7 @@ void add_simulation_options(Arguments& arguments);
 // Also sets the level of the log. Throws ConfigError.
 [[nodiscard]] SimulationOptions simulation_options(const Arguments& arguments);
 
+[[nodiscard]] int processors();
 // --jobs, at least 1; the default is the number of processors.
 void add_jobs_option(Arguments& arguments);
 [[nodiscard]] int jobs_option(const Arguments& arguments);

@@ -13,6 +13,9 @@ struct RunReportOptions {
 // Regions, accounting of the units, checks, speed.
 [[nodiscard]] std::string run_text(const run::Results& results, const RunReportOptions& options = {});
 
+// Only the accounting of the units.
+[[nodiscard]] std::string unit_text(const std::vector<hw::UnitAccount>& accounts, Cycle cycles);
+
 // Schema "systole-run 1".
 [[nodiscard]] std::string run_json(const run::Results& results, const std::string& version);
 

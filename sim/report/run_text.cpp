@@ -60,13 +60,13 @@ std::uint64_t cycles_of(const hw::UnitAccount& account, const char* name) {
   return sum;
 }
 
-Table unit_table(const Results& r) {
+Table unit_table(const std::vector<hw::UnitAccount>& accounts, Cycle cycles) {
   Table table({{"unit"}, {"busy", Align::kRight}, {"stalled", Align::kRight}, {"idle", Align::kRight}, {"stalls, in shares of all cycles"}});
-  for (const hw::UnitAccount& account : r.accounts) {
+  for (const hw::UnitAccount& account : accounts) {
     std::uint64_t stalled = 0;
     for (const hw::StateCycles& state : account.states) stalled += state.stall ? state.cycles : 0;
-    table.row({account.unit, percent(share(cycles_of(account, "busy"), r.cycles)), percent(share(stalled, r.cycles)),
-               percent(share(cycles_of(account, "idle"), r.cycles)), stall_list(account, r.cycles)});
+    table.row({account.unit, percent(share(cycles_of(account, "busy"), cycles)), percent(share(stalled, cycles)),
+               percent(share(cycles_of(account, "idle"), cycles)), stall_list(account, cycles)});
   }
   return table;
 }
@@ -93,11 +93,14 @@ std::string performance_text(const Results& r) {
 
 }  // namespace
 
+std::string unit_text(const std::vector<hw::UnitAccount>& accounts, Cycle cycles) {
+  return unit_table(accounts, cycles).text() + fmt::format("every unit: busy + stalled + idle = {} cycles\n", grouped(cycles));
+}
+
 std::string run_text(const Results& r, const RunReportOptions& options) {
   std::string text = headline(r) + summary(r);
   if (!r.regions.empty()) text += "\n" + region_table(r, options.every_layer).text();
-  text += "\n" + unit_table(r).text();
-  text += fmt::format("every unit: busy + stalled + idle = {} cycles\n\n", grouped(r.cycles));
+  text += "\n" + unit_text(r.accounts, r.cycles) + "\n";
   text += fmt::format("memory port: {} bytes read, {} bytes written, {} transactions\n", grouped(r.memory.read_bytes), grouped(r.memory.write_bytes),
                       grouped(r.memory.transactions));
   for (const std::string& warning : r.warnings) text += "warning: " + warning + "\n";

@@ -53,4 +53,8 @@ struct SweepOutcome {
 SweepOutcome run_sweep(const Sweep& sweep, const SweepOptions& options, const std::function<PointResult(const SweepPoint&)>& simulate,
                        const std::function<void(std::size_t)>& progress);
 
+// The rows for a reader at a terminal, and as JSON (schema "systole-sweep 1").
+[[nodiscard]] std::string table_text(const Sweep& sweep, const std::vector<PointResult>& results);
+[[nodiscard]] std::string table_json(const Sweep& sweep, const std::vector<PointResult>& results, const std::string& version);
+
 }  // namespace systole::study

@@ -2,7 +2,6 @@
 #include <optional>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "sim/base/errors.h"
@@ -10,18 +9,12 @@
 #include "sim/base/process_pool.h"
 #include "sim/config/parameters.h"
 #include "sim/study/sweep.h"
+#include "sim/study/sweep_tables.h"
 
 namespace systole::study {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string value_of(const config::MachineConfig& machine, const std::string& key) {
-  for (const config::Parameter& parameter : config::parameters(machine.params)) {
-    if (parameter.key == key) return parameter.value();
-  }
-  throw InternalError("no parameter " + key);
-}
 
 // Everything that a point's result depends on: two points of equal identity have equal results.
 std::string identity(const Sweep& sweep, const SweepPoint& point, const std::string& version) {
@@ -80,45 +73,6 @@ PointResult received(const TaskResult& task) {
   return result;
 }
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c == '\n' ? ' ' : c);
-  return quoted + "\"";
-}
-
-std::string csv(const Sweep& sweep, const std::vector<PointResult>& results) {
-  std::string text;
-  for (const std::string& key : sweep.keys) text += key + ",";
-  text += "workload,status,cycles,utilization,energy_pj,cpu_seconds,seq,layers,batch,generate\n";
-  for (std::size_t i = 0; i < sweep.points.size(); ++i) {
-    const SweepPoint& point = sweep.points[i];
-    const PointResult& r = results[i];
-    for (const std::string& key : sweep.keys) text += csv_field(value_of(point.machine, key)) + ",";
-    const bool ran = r.status == "ok" || r.status == "mismatch";
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", csv_field(point.workload.name), csv_field(r.status), ran ? std::to_string(r.cycles) : "",
-                        ran ? fmt::format("{:.6f}", r.utilization) : "", ran && r.energy_pj >= 0 ? fmt::format("{:.6g}", r.energy_pj) : "",
-                        ran ? fmt::format("{:.3f}", r.cpu_seconds) : "", point.workload.seq, point.workload.layers, point.workload.batch,
-                        point.workload.generate);
-  }
-  return text;
-}
-
-std::string table_json(const Sweep& sweep, const std::vector<PointResult>& results, const std::string& version) {
-  Json rows = Json::array();
-  for (std::size_t i = 0; i < sweep.points.size(); ++i) {
-    const SweepPoint& point = sweep.points[i];
-    Json settings = Json::object();
-    for (const std::string& key : sweep.keys) settings[key] = value_of(point.machine, key);
-    Json row = {{"parameters", settings},         {"workload", point.workload.name},          {"seq", point.workload.seq},
-                {"layers", point.workload.layers}, {"status", results[i].status},              {"cycles", results[i].cycles},
-                {"macs", results[i].macs},         {"utilization", results[i].utilization},    {"cpu_seconds", results[i].cpu_seconds}};
-    if (results[i].energy_pj >= 0) row["energy_pj"] = results[i].energy_pj;
-    rows.push_back(std::move(row));
-  }
-  return Json{{"schema", "systole-sweep 1"}, {"version", version}, {"points", rows}}.dump(2) + "\n";
-}
-
 }  // namespace
 
 SweepOutcome run_sweep(const Sweep& sweep, const SweepOptions& options, const std::function<PointResult(const SweepPoint&)>& simulate,
@@ -151,7 +105,7 @@ SweepOutcome run_sweep(const Sweep& sweep, const SweepOptions& options, const st
         write_atomically(file_of(index), to_json(outcome.results[index], identity(sweep, sweep.points[index], options.version)));
         progress(++done);
       });
-  write_atomically(options.directory + "/results.csv", csv(sweep, outcome.results));
+  write_atomically(options.directory + "/results.csv", table_csv(sweep, outcome.results));
   write_atomically(options.directory + "/results.json", table_json(sweep, outcome.results, options.version));
   return outcome;
 }

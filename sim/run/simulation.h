@@ -1,0 +1,36 @@
+#pragma once
+// One run of a workload: model, quantisation, lowering, simulation, comparison with the integer reference and the float model.
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "hw/top/machine_result.h"
+#include "isa/program.h"
+#include "sim/base/memory.h"
+#include "sim/kernel/scheduler_mode.h"
+#include "sim/run/request.h"
+#include "sim/run/results.h"
+
+namespace systole::run {
+
+struct SimulationSettings {
+  SchedulerMode scheduler = SchedulerMode::kFast;
+  bool timing_only = false;
+  bool check = true;                     // compare values (not with timing_only)
+  std::uint64_t max_cycles = 1'000'000'000'000;
+  unsigned threads = 1;                  // of the quantisation; the result does not depend on it
+  std::function<void(const std::string& phase)> progress = [](const std::string&) {};
+};
+
+// Throws ConfigError (unknown workload, a size that does not fit), ModelError (the program misuses the machine).
+[[nodiscard]] Results run_workload(const WorkloadRequest& request, const config::MachineConfig& machine, const SimulationSettings& settings);
+
+// Simulates a program whose image is its initial memory. One per process.
+struct ProgramRun {
+  hw::MachineResult machine;
+  MemoryTraffic traffic;
+};
+[[nodiscard]] ProgramRun simulate(const isa::Program& program, Memory& memory, const config::MachineConfig& machine,
+                                  const SimulationSettings& settings);
+
+}  // namespace systole::run
