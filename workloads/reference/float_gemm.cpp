@@ -22,21 +22,30 @@ constexpr std::size_t kLanes = sizeof(Vector) / sizeof(float);
 // kStripRows rows of a times one panel [k][kVectors * lanes]; sums go to out [kStripRows][columns].
 template <typename Vector, std::size_t kStripRows, std::size_t kVectors>
 inline __attribute__((always_inline)) void strip(FloatBlock a, const float* panel, std::size_t k, float* out) {
-  constexpr std::size_t kColumns = kVectors * kLanes<Vector>;
+  // Element by element and unrolled: as whole arrays, sums and operands would live in memory instead of registers.
   Vector sum[kStripRows][kVectors] = {};
   for (std::size_t p = 0; p < k; ++p) {
     Vector b[kVectors];
-    std::memcpy(b, panel + p * kColumns, sizeof b);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      std::memcpy(&b[v], panel + (p * kVectors + v) * kLanes<Vector>, sizeof(Vector));
+    }
+#pragma GCC unroll 8
     for (std::size_t r = 0; r < kStripRows; ++r) {
       const float left = a.data[r * a.stride + p];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (std::size_t v = 0; v < kVectors; ++v) {
         sum[r][v] += left * b[v];
       }
     }
   }
-  std::memcpy(out, sum, sizeof sum);
+#pragma GCC unroll 8
+  for (std::size_t r = 0; r < kStripRows; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      std::memcpy(out + (r * kVectors + v) * kLanes<Vector>, &sum[r][v], sizeof(Vector));
+    }
+  }
 }
 
 // All rows times one panel.
