@@ -7,10 +7,11 @@
 namespace systole::hw {
 
 ReadRequester::ReadRequester(const sc_core::sc_module_name& name, const MachineParams& params, TransactionTable& transactions,
-                             ValuePlane* values, Channel<RowRequest>& in_row, Channel<RequestBeat>& out_request, BusyLine& busy)
+                             Tlb& tlb, ValuePlane* values, Channel<RowRequest>& in_row, Channel<RequestBeat>& out_request, BusyLine& busy)
     : Unit(name),
       params_(params),
       transactions_(transactions),
+      tlb_(tlb),
       values_(values),
       in_row_(in_row),
       out_request_(out_request),
@@ -18,21 +19,24 @@ ReadRequester::ReadRequester(const sc_core::sc_module_name& name, const MachineP
       ledger_("dma_reader", {{"idle", StateKind::kIdle, "no row asked for"},
                              {"busy", StateKind::kBusy, "sends a request"},
                              {"no_transaction_id", StateKind::kStall, "as many requests as allowed are in flight"},
-                             {"port_busy", StateKind::kStall, "the memory port does not take the request"}}) {
+                             {"port_busy", StateKind::kStall, "the memory port does not take the request"},
+                             {"tlb_miss", StateKind::kStall, "reader and writer change to another page at the same time"}}) {
   in_row_.bind_reader(*this);
   out_request_.bind_writer(*this);
 }
 
 void ReadRequester::evaluate(Cycle now) {
-  // A translated request that the port refuses goes round through the translation again, before new ones.
-  const bool port_ready = out_request_.can_push(now);
-  const bool retry = translated_.has_value() && !port_ready;
-  if (translated_ && port_ready) out_request_.push(now, *translated_);
+  // A request that is not translated, or that the port refuses, goes round through the translation again, before new ones.
+  const bool missed = translated_ && tlb_.misses(DmaClient::kReader, now);
+  const bool retry = translated_ && (missed || !out_request_.can_push(now));
+  if (translated_ && !retry) out_request_.push(now, *translated_);
+  if (to_tlb_) tlb_.request(DmaClient::kReader, now, true, to_tlb_->address);
 
   const auto id = row_ ? transactions_.free_entry(now) : std::nullopt;
   const bool take = row_.has_value() && id.has_value() && !retry;
-  Account account = row_ ? (retry ? Account::kPortBusy : id ? Account::kBusy : Account::kNoTransactionId) : Account::kIdle;
-  if (!row_ && (to_tlb_ || translated_)) account = retry ? Account::kPortBusy : Account::kBusy;
+  const Account retried = missed ? Account::kTlbMiss : Account::kPortBusy;
+  Account account = row_ ? (retry ? retried : id ? Account::kBusy : Account::kNoTransactionId) : Account::kIdle;
+  if (!row_ && (to_tlb_ || translated_)) account = retry ? retried : Account::kBusy;
 
   std::optional<RequestBeat> entering;
   if (retry) {

@@ -6,6 +6,7 @@
 
 #include "hw/datapath/value_plane.h"
 #include "hw/dma/packet.h"
+#include "hw/dma/tlb.h"
 #include "hw/dma/transaction_table.h"
 #include "hw/params/derived.h"
 #include "hw/ports/burst.h"
@@ -18,8 +19,8 @@ namespace systole::hw {
 
 class ReadRequester final : public Unit {
  public:
-  ReadRequester(const sc_core::sc_module_name& name, const MachineParams& params, TransactionTable& transactions, ValuePlane* values,
-                Channel<RowRequest>& in_row, Channel<RequestBeat>& out_request, BusyLine& busy);
+  ReadRequester(const sc_core::sc_module_name& name, const MachineParams& params, TransactionTable& transactions, Tlb& tlb,
+                ValuePlane* values, Channel<RowRequest>& in_row, Channel<RequestBeat>& out_request, BusyLine& busy);
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
@@ -28,12 +29,13 @@ class ReadRequester final : public Unit {
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
  private:
-  enum class Account : std::uint8_t { kIdle, kBusy, kNoTransactionId, kPortBusy };
+  enum class Account : std::uint8_t { kIdle, kBusy, kNoTransactionId, kPortBusy, kTlbMiss };
 
   [[nodiscard]] RequestBeat take_packet(Cycle now, unsigned id);
 
   const MachineParams params_;
   TransactionTable& transactions_;
+  Tlb& tlb_;
   ValuePlane* values_;
   Channel<RowRequest>& in_row_;
   Channel<RequestBeat>& out_request_;

@@ -4,13 +4,15 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace systole::hw {
 
-DmaWriter::DmaWriter(const sc_core::sc_module_name& name, const MachineParams& params, ValuePlane* values,
+DmaWriter::DmaWriter(const sc_core::sc_module_name& name, const MachineParams& params, Tlb& tlb, ValuePlane* values,
                      Channel<WriteRequest>& in_block, Channel<ResponseBeat>& in_ack, Channel<RequestBeat>& out_request, BusyLine& busy)
     : Unit(name),
       params_(params),
+      tlb_(tlb),
       values_(values),
       in_block_(in_block),
       in_ack_(in_ack),
@@ -22,7 +24,8 @@ DmaWriter::DmaWriter(const sc_core::sc_module_name& name, const MachineParams& p
       ledger_("dma_writer", {{"idle", StateKind::kIdle, "no row to write"},
                              {"busy", StateKind::kBusy, "takes a block or sends a beat"},
                              {"no_transaction_id", StateKind::kStall, "as many requests as allowed are in flight"},
-                             {"port_busy", StateKind::kStall, "the memory port does not take the beat"}}) {
+                             {"port_busy", StateKind::kStall, "the memory port does not take the beat"},
+                             {"tlb_miss", StateKind::kStall, "reader and writer change to another page at the same time"}}) {
   in_block_.bind_reader(*this);
   in_ack_.bind_reader(*this);
   out_request_.bind_writer(*this);
@@ -32,14 +35,7 @@ void DmaWriter::evaluate(Cycle now) {
   const bool acks = in_ack_.front(now) != nullptr;
   const int ids_busy_at_start = ids_busy_;
 
-  // Translation: two one-entry pipelined queues that hold their beats while the port refuses.
-  const bool translated_leaves = !translated_ || out_request_.can_push(now);
-  if (translated_ && translated_leaves) out_request_.push(now, *translated_);
-  const bool tlb_leaves = !to_tlb_ || translated_leaves;
-  if (translated_leaves) {
-    translated_ = to_tlb_;
-    if (translated_) to_tlb_.reset();
-  }
+  translate(now);
 
   Account account = Account::kIdle;
   if (state_ == State::kIdle && in_block_.front(now) != nullptr) {
@@ -54,15 +50,16 @@ void DmaWriter::evaluate(Cycle now) {
     // Beats behind the first of a request wait too while every id is taken.
     if (ids_busy_at_start == params_.dma.max_in_flight) {
       account = Account::kNoTransactionId;
-    } else if (!tlb_leaves) {
-      account = Account::kPortBusy;
+    } else if (!accepts_beat_) {
+      account = port_refused_ ? Account::kPortBusy : Account::kTlbMiss;
     } else {
       account = Account::kBusy;
       to_tlb_ = make_beat();
+      tlb_address_ = to_tlb_->address;
       if (state_ == State::kIdle) in_block_.pop(now);
     }
-  } else if ((to_tlb_ || translated_) && account == Account::kIdle) {
-    account = translated_leaves ? Account::kBusy : Account::kPortBusy;
+  } else if ((to_tlb_ || translated_ || shadow_) && account == Account::kIdle) {
+    account = port_refused_ ? Account::kPortBusy : missed_ ? Account::kTlbMiss : Account::kBusy;
   }
   if (acks) {
     const ResponseBeat ack = in_ack_.pop(now);
@@ -73,8 +70,44 @@ void DmaWriter::evaluate(Cycle now) {
   busy_.set(now, ids_busy_ != 0 || state_ != State::kIdle);
   ledger_.enter(now, account);
   // Only an answer from memory ends the wait for an id; it wakes us.
-  const bool waiting_for_id = account == Account::kNoTransactionId && !acks && !to_tlb_ && !translated_;
-  if ((state_ != State::kIdle || to_tlb_ || translated_ || account != Account::kIdle) && !waiting_for_id) wake_at(now + 1);
+  const bool waiting_for_id = account == Account::kNoTransactionId && !acks && !to_tlb_ && !translated_ && !shadow_;
+  if ((state_ != State::kIdle || to_tlb_ || translated_ || shadow_ || account != Account::kIdle) && !waiting_for_id) wake_at(now + 1);
+}
+
+// Two one-entry pipelined queues around the TLB. Beats keep their order: while the port refuses, they wait; a beat that misses goes back in
+// front of the TLB, and the one behind it steps aside.
+void DmaWriter::translate(Cycle now) {
+  missed_ = translated_ && tlb_.misses(DmaClient::kWriter, now);
+  port_refused_ = translated_ && !missed_ && !out_request_.can_push(now);
+  if (translated_ && !missed_ && !port_refused_) out_request_.push(now, *translated_);
+  const bool moves = !port_refused_;
+  tlb_.request(DmaClient::kWriter, now, to_tlb_ && moves, tlb_address_);
+  accepts_beat_ = !to_tlb_ || moves;
+  if (!moves) {
+    if (accepts_beat_ && shadow_) {
+      to_tlb_ = std::exchange(shadow_, std::nullopt);
+      tlb_address_ = to_tlb_->address;
+      accepts_beat_ = false;
+    }
+    return;
+  }
+  if (missed_) {
+    const std::optional<RequestBeat> again = std::exchange(translated_, std::nullopt);
+    if (to_tlb_) {
+      SYSTOLE_CHECK(!shadow_);
+      shadow_ = to_tlb_;
+    }
+    to_tlb_ = again;
+    tlb_address_ = to_tlb_->address;
+    accepts_beat_ = false;
+    return;
+  }
+  translated_ = std::exchange(to_tlb_, std::nullopt);
+  if (shadow_) {
+    to_tlb_ = std::exchange(shadow_, std::nullopt);
+    tlb_address_ = to_tlb_->address;
+    accepts_beat_ = false;
+  }
 }
 
 void DmaWriter::start_block(const WriteRequest& block) {

@@ -7,6 +7,7 @@
 
 #include "hw/datapath/value_plane.h"
 #include "hw/dma/packet.h"
+#include "hw/dma/tlb.h"
 #include "hw/params/derived.h"
 #include "hw/ports/burst.h"
 #include "hw/ports/writer_request.h"
@@ -19,7 +20,7 @@ namespace systole::hw {
 class DmaWriter final : public Unit {
  public:
   // `in_block` has room for one block: it is the writer's request register, held until the block's last beat has left.
-  DmaWriter(const sc_core::sc_module_name& name, const MachineParams& params, ValuePlane* values, Channel<WriteRequest>& in_block,
+  DmaWriter(const sc_core::sc_module_name& name, const MachineParams& params, Tlb& tlb, ValuePlane* values, Channel<WriteRequest>& in_block,
             Channel<ResponseBeat>& in_ack, Channel<RequestBeat>& out_request, BusyLine& busy);
 
   void evaluate(Cycle now) override;
@@ -30,13 +31,15 @@ class DmaWriter final : public Unit {
 
  private:
   enum class State : std::uint8_t { kIdle, kNewRequest, kBeats };
-  enum class Account : std::uint8_t { kIdle, kBusy, kNoTransactionId, kPortBusy };
+  enum class Account : std::uint8_t { kIdle, kBusy, kNoTransactionId, kPortBusy, kTlbMiss };
 
+  void translate(Cycle now);
   void start_block(const WriteRequest& block);
   void keep_values(const WriteRequest& block);
   [[nodiscard]] RequestBeat make_beat();
 
   const MachineParams params_;
+  Tlb& tlb_;
   ValuePlane* values_;
   Channel<WriteRequest>& in_block_;
   Channel<ResponseBeat>& in_ack_;
@@ -55,6 +58,12 @@ class DmaWriter final : public Unit {
   int ids_busy_ = 0;
   std::optional<RequestBeat> to_tlb_;
   std::optional<RequestBeat> translated_;
+  std::optional<RequestBeat> shadow_;    // beat behind one that has to be translated again
+  std::uint64_t tlb_address_ = 0;        // of the last beat in to_tlb_, also when it has left
+  // Of the running cycle: the translation takes a new beat; it was held up by the port, by a miss.
+  bool accepts_beat_ = false;
+  bool port_refused_ = false;
+  bool missed_ = false;
   std::vector<std::uint8_t> single_block_;   // bytes of a one-block row
   std::vector<std::uint8_t> blocks_;         // bytes of a row of several int8 blocks
   std::uint64_t requests_ = 0;

@@ -171,6 +171,7 @@ void Normaliser::evaluate(Cycle now) {
   evaluated_ = now;
   drained_ = true;
   for (const Stats& stats : stats_) drained_ = drained_ && !stats.drains();
+  for (Server* server : {&divider_, &sqrt_, &reciprocal_, &exp_divider_}) server->sample(now);
   lanes_in(now);
   for (std::size_t id = 0; id < stats_.size(); ++id) {
     stats_[id].next = stats_[id].state;
@@ -199,7 +200,7 @@ void Normaliser::evaluate(Cycle now) {
     stats.state = stats.next;
   }
   if (active || was_active || !sum_lanes_.empty() || !max_lanes_.empty()) wake_at(now + 1);
-  if (was_active) producer_->wake_at(now);
+  producer_->wake_at(now);   // an id may have become free, or the lanes empty
   if (lowest(State::kOutput) >= 0) consumer_->wake_at(now + 1);
 }
 
@@ -268,7 +269,7 @@ void Normaliser::step_division(int id, Cycle now) {
     stats.next = stats.state == State::kGetMean ? State::kWaitMean : State::kWaitVariance;
     return;
   }
-  if (!divider_.result_in(now)) return;
+  if (!divider_.result) return;
   if (stats.state == State::kWaitMean) {
     stats.result.mean = static_cast<std::int32_t>(stats.quotient);
     stats.next = State::kIdle;
@@ -288,7 +289,7 @@ void Normaliser::step_root(int id, Cycle now) {
       stats.next = State::kWaitStddev;
       return;
     case State::kWaitStddev:
-      if (!sqrt_.result_in(now)) return;
+      if (!sqrt_.result) return;
       if (stats.row.constants.wide_variance) {
         stats.root = stats.quotient == 0 ? 1.0f : std::sqrt(static_cast<float>(stats.quotient));
       } else {
@@ -304,7 +305,7 @@ void Normaliser::step_root(int id, Cycle now) {
       stats.next = State::kWaitInvStddev;
       return;
     case State::kWaitInvStddev:
-      if (!reciprocal_.result_in(now)) return;
+      if (!reciprocal_.result) return;
       stats.result.inv_stddev = 1.0f / stats.root;
       stats.next = State::kGetScaledInvStddev;
       return;
@@ -339,7 +340,7 @@ void Normaliser::step_exp(int id, Cycle now) {
       return;
     }
     case State::kWaitInvSumExp:
-      if (!exp_divider_.result_in(now)) return;
+      if (!exp_divider_.result) return;
       stats.result.inv_sum_exp = stats.root;
       activator_.set_row_scale(stats.row.constants.rowscale_base + stats.row.row_index, stats.root);
       stats.next = State::kGetScaledInvSumExp;

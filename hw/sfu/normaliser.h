@@ -71,7 +71,8 @@ class Normaliser final : public Unit, public NormaliserPort {
   struct Server {
     bool used = false;
     Cycle out = 0;             // cycle of the last request's result
-    [[nodiscard]] bool result_in(Cycle now) const { return used && out == now; }
+    bool result = false;       // a result leaves in the running cycle; taken before the next request may start
+    void sample(Cycle now) { result = used && out == now; }
     // The dividers take a request in the cycle of a result, the square root only behind it.
     [[nodiscard]] bool free_with_result(Cycle now) const { return !used || out <= now; }
     [[nodiscard]] bool free_behind_result(Cycle now) const { return !used || out < now; }

@@ -58,6 +58,7 @@ struct Accelerator::Channels {
   Channel<ResponseBeat> reader_responses{"reader_d", kHop, kQueue};
   Channel<ResponseBeat> writer_responses{"writer_d", kHop, kQueue};
 
+  Tlb tlb;
   Wire<ArrayWrite> array_write;
   ExecuteLinks execute;
   ArrayLinks array;
@@ -96,7 +97,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const MachineParam
 
   load_controller_ = std::make_unique<LoadController>("load_controller", m, c.loads, c.load_progress, c.row_requests, c.zero_rows, c.completions);
   transactions_ = std::make_unique<TransactionTable>(m.dma.max_in_flight);
-  reader_ = std::make_unique<ReadRequester>("dma_reader", m, *transactions_, values, c.row_requests, c.reader_requests, c.reader_busy);
+  reader_ = std::make_unique<ReadRequester>("dma_reader", m, *transactions_, c.tlb, values, c.row_requests, c.reader_requests, c.reader_busy);
   const bool queued = m.mvin_scale.input_queue != 0;
   if (queued) {
     mvin_hop_ = std::make_unique<RowHop>("mvin_queue", c.mvin_queue, c.mvin_register);
@@ -135,7 +136,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const MachineParam
   ScalePort& scale = scale_units_ ? static_cast<ScalePort&>(*scale_units_) : *scale_pipeline_;
   mvout_scale_stage_->bind(norm, scale);
   mvout_norm_stage_->bind(norm);
-  writer_ = std::make_unique<DmaWriter>("dma_writer", m, values, c.write_register, c.writer_responses, c.writer_requests, c.writer_busy);
+  writer_ = std::make_unique<DmaWriter>("dma_writer", m, c.tlb, values, c.write_register, c.writer_responses, c.writer_requests, c.writer_busy);
   crossbar_ = std::make_unique<DmaCrossbar>("dma_crossbar", c.reader_requests, c.writer_requests, port_request, port_response,
                                             c.reader_responses, c.writer_responses);
 }

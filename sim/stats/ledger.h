@@ -31,15 +31,20 @@ class Ledger {
     if (next == current_) return;
     SYSTOLE_CHECK(now >= since_);
     cycles_[current_] += now - since_;
+    previous_ = current_;
     current_ = next;
     since_ = now;
   }
 
-  // Cycles of each state in [0, end).
+  // Cycles of each state in [0, end). The end of a run is known a cycle later, so the last change may lie behind it.
   [[nodiscard]] std::vector<std::uint64_t> totals(Cycle end) const {
     std::vector<std::uint64_t> result = cycles_;
-    SYSTOLE_CHECK(end >= since_);
-    result[current_] += end - since_;
+    if (end >= since_) {
+      result[current_] += end - since_;
+    } else {
+      SYSTOLE_CHECK(result[previous_] >= since_ - end);
+      result[previous_] -= since_ - end;
+    }
     std::uint64_t sum = 0;
     for (const std::uint64_t cycles : result) sum += cycles;
     SYSTOLE_CHECK(sum == end);
@@ -54,6 +59,7 @@ class Ledger {
   std::vector<StateInfo> states_;
   std::vector<std::uint64_t> cycles_;
   unsigned current_ = 0;
+  unsigned previous_ = 0;
   Cycle since_ = 0;
 };
 
