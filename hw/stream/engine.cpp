@@ -39,7 +39,11 @@ StreamResult StreamEngine::run() {
   Cycle last = 0;
   for (const auto& node : nodes_) last = std::max(last, node->last_active());
   const bool finished = std::all_of(nodes_.begin(), nodes_.end(), [](const auto& node) { return node->finished(); });
-  if (!finished) report_deadlock(last + 1);
+  if (!finished) {
+    Cycle settled = 0;
+    for (const auto& node : nodes_) settled = std::max(settled, node->settled());
+    report_deadlock(settled);
+  }
 
   StreamResult result;
   result.cycles = last + 1;

@@ -125,6 +125,11 @@ void StreamNode::fire(Cycle now) {
   if (values_ != nullptr) values_->fire(index_);
 }
 
+Cycle StreamNode::settled() const {
+  const Cycle ready = pipeline_size_ != 0 ? pipeline_[pipeline_head_].ready : 0;
+  return std::max({last_active_ + 1, ready, firings_ != total_ ? next_start_ : 0});
+}
+
 StreamNode::Blocked StreamNode::blocked(Cycle now) const {
   if (finished()) return {Wait::kFinished, 0};
   const auto full = [&](bool last) -> Blocked {

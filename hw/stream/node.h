@@ -31,6 +31,9 @@ class StreamNode final : public Unit {
   [[nodiscard]] bool finished() const { return firings_ == total_ && pipeline_size_ == 0; }
   [[nodiscard]] Cycle last_active() const { return last_active_; }
 
+  // From this cycle on, only other nodes can let this one go on.
+  [[nodiscard]] Cycle settled() const;
+
   // Why nothing can happen in `now`: the FIFO whose lack of places, or of elements, holds the node up.
   enum class Wait : std::uint8_t { kNone, kFinished, kFull, kEmpty };
   struct Blocked {

@@ -1,6 +1,5 @@
 #include "hw/stream/value_kernels.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <limits>
 
@@ -26,7 +25,9 @@ constexpr float kSmallest = -87.3F;
 constexpr float kLargest = 88.72F;
 
 inline float exponential_of(float x) {
-  const float clamped = std::min(std::max(x, kSmallest), kLargest);
+  // Written so that what is not a number becomes one here; the last line returns it as it came.
+  const float above = x > kSmallest ? x : kSmallest;
+  const float clamped = above < kLargest ? above : kLargest;
   const float n = (clamped * kLog2E + kRoundToInteger) - kRoundToInteger;
   const float r = (clamped - n * kLn2High) - n * kLn2Low;
   float p = 1.0F / 5040.0F;

@@ -23,6 +23,23 @@ TEST(StreamDeadlock, a_bypass_shorter_than_a_row_names_the_full_fifo_the_starvin
   expect_text(outcome.failure, "cycle ");
 }
 
+// The last result of `fork` becomes ready after everything else has come to rest; only then is the reason complete.
+TEST(StreamDeadlock, a_result_still_in_its_pipeline_does_not_hide_it) {
+  const char* text = R"(
+graph: late
+nodes:
+  - {name: source, type: source, function: constant, constant: 1, rows: 1, length: 6, out: in}
+  - {name: fork, type: fork, rows: 1, length: 6, latency: 40, in: in, out: [row, bypass]}
+  - {name: sum, type: reduce, function: sum, rows: 1, length: 6, in: row, out: sum}
+  - {name: divide, type: zip, function: divide, rows: 1, length: 6, in: [bypass, {fifo: sum, each: row}], out: out}
+  - {name: sink, type: sink, rows: 1, length: 6, in: out}
+fifos: {bypass: 5}
+)";
+  const auto outcome = time_in_all_ways(parse(text, 6));
+  EXPECT_FALSE(outcome.finished);
+  expect_text(outcome.failure, "fork -[bypass full]-> divide -[sum empty]-> sum -[row empty]-> fork");
+}
+
 // The pipeline in front of the fork cannot help: what stands in it has reached neither branch.
 TEST(StreamDeadlock, the_shortest_bypass_that_works_is_exactly_a_row) {
   constexpr std::uint64_t kRows = 64;
