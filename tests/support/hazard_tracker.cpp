@@ -17,7 +17,7 @@ void HazardTracker::fence() {
   scratchpad_.assign(scratchpad_.size(), Row{});
   accumulator_.assign(accumulator_.size(), Row{});
   idle_ = true;
-  computing_ = stored_ = odd_loads_ = next_load_unsafe_ = array_accumulates_ = load_accumulates_ = loops_running_ = false;
+  computing_ = stored_ = odd_loads_ = overlapping_loads_ = next_load_unsafe_ = array_accumulates_ = load_accumulates_ = loops_running_ = false;
 }
 
 bool HazardTracker::load_needs_fence(const Rows& rows, LoadPath path) const {
@@ -27,7 +27,7 @@ bool HazardTracker::load_needs_fence(const Rows& rows, LoadPath path) const {
   for (std::uint32_t i = 0; i < rows.count; ++i) {
     const Row& entry = target[row(rows, i)];
     if (entry.load == LoadPath::kNone) continue;
-    if (entry.load != path || path == LoadPath::kScaled || entry.short_load || rows.count < kSafeRows) return true;
+    if (stored_ || entry.load != path || path == LoadPath::kScaled || entry.short_load || rows.count < kSafeRows) return true;
   }
   return false;
 }
@@ -36,8 +36,9 @@ void HazardTracker::note_load(const Rows& rows, LoadPath path) {
   idle_ = false;
   for (std::uint32_t i = 0; i < rows.count; ++i) {
     Row& entry = memory(rows)[row(rows, i)];
+    overlapping_loads_ = overlapping_loads_ || entry.load != LoadPath::kNone;
     entry.load = path;
-    entry.result_of = -1;   // the load has waited for the result
+    entry.result_of = kNoResult;   // the load has waited for the result
     entry.short_load = rows.count < kSafeRows;
   }
   const bool usual = rows.first.is_accumulator() ? path == LoadPath::kFull : path == LoadPath::kPlain;
@@ -50,7 +51,7 @@ bool HazardTracker::read_needs_fence(const Rows& rows) const {
   const auto first = static_cast<std::int32_t>(row(rows, 0));
   for (std::uint32_t i = 0; i < rows.count; ++i) {
     const std::int32_t result = source[row(rows, i)].result_of;
-    if (result >= 0 && result != first) return true;
+    if (result != kNoResult && result != first) return true;
   }
   return false;
 }
@@ -59,13 +60,14 @@ bool HazardTracker::result_needs_fence(const Rows& rows) const {
   return rows.first.is_accumulator() && rows.first.accumulate() && load_accumulates_;
 }
 
-void HazardTracker::note_compute(const Rows& result, bool next_load_unsafe) {
+void HazardTracker::note_compute(const Rows& result, bool next_load_unsafe, bool recognised) {
   idle_ = false;
   computing_ = true;
   next_load_unsafe_ = next_load_unsafe_ || next_load_unsafe;
   if (result.count == 0) return;
   array_accumulates_ = array_accumulates_ || (result.first.is_accumulator() && result.first.accumulate());
-  for (std::uint32_t i = 0; i < result.count; ++i) memory(result)[row(result, i)].result_of = static_cast<std::int32_t>(row(result, 0));
+  const std::int32_t mark = recognised ? static_cast<std::int32_t>(row(result, 0)) : kUnrecognised;
+  for (std::uint32_t i = 0; i < result.count; ++i) memory(result)[row(result, i)].result_of = mark;
 }
 
 void HazardTracker::note_loop(bool accumulates_by_load) {

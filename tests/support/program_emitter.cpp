@@ -317,7 +317,8 @@ void ProgramEmitter::pair(const ExecuteConfig& config, bool flip, const Tile* d,
   f::b_rows.set(compute, b_rows);
   f::b_cols.set(compute, b_cols);
   emit(compute);
-  tracker_.note_compute(result, unprotected);
+  constexpr std::uint32_t kLongOperation = 16;
+  tracker_.note_compute(result, unprotected, d != nullptr && dim_ >= kLongOperation);
 }
 
 void ProgramEmitter::weight_stationary(Random& random) {
@@ -458,6 +459,7 @@ void ProgramEmitter::store(Random& random, const Tile& tile, bool full, std::uin
   constexpr std::uint32_t kLayerNorm = 2;
   constexpr std::uint32_t kIgelu = 3;
   if (activation == kLayerNorm) activation = 0;   // needs statistics: see normalise()
+  if (tracker_.store_needs_fence()) fence();
   const std::uint32_t row_bytes = tile.cols * (full ? 4 : 1);
   const std::uint32_t stride = row_bytes + random.pick({0u, 0u, 3u, 16u, 40u});
   configure_store(random, stride, activation, pick_scale(random));

@@ -2,7 +2,7 @@
 // Random legal programs: every class of instruction, odd sizes, several machines, dependences through all memories. Their final memory does
 // not depend on timing, so that the oracle, a cycle-accurate machine and the RTL must agree. What the RTL does not order or gets wrong is
 // avoided with fences (tests/support/hazard_tracker.h) or not generated at all: operands in the accumulator, absent A, local contents that
-// a loop leaves behind, statistics ids in falling order, output-stationary chains that may run dry, training convolutions, counters.
+// a loop leaves behind, statistics ids in falling order, loads that overwrite each other beside stores, output-stationary chains that may run dry, training convolutions, counters.
 #include <cstdint>
 #include <functional>
 #include <optional>

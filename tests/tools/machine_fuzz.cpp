@@ -1,6 +1,8 @@
 // Runs random legal programs on the cycle-accurate machine and on the oracle and compares the memory they leave.
 //   machine_fuzz FIRST_SEED COUNT [--jobs N] [--machine INDEX] [--shrink DIR]
-// With --shrink the first program that differs is made small and written to DIR as a trace. Exit code 1 when one differs.
+//   machine_fuzz --trace IN OUT
+// With --shrink the first program that differs is made small and written to DIR as a trace; --trace does so with a trace that differs.
+// Exit code 1 when one differs.
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
@@ -43,14 +45,26 @@ std::string compare(const isa::Trace& trace, const TaskResult& result) {
   return result.text == expected ? "" : "memory differs: oracle " + expected + ", machine " + result.text;
 }
 
-bool fails(const isa::Trace& trace) {
-  bool different = false;
+// What distinguishes one failure from another: its text without numbers.
+std::string kind_of(const std::string& difference) {
+  std::string kind;
+  for (const char c : difference.substr(0, difference.find('\n'))) {
+    if (c < '0' || c > '9') kind += c;
+  }
+  return kind.substr(0, kind.find("oracle"));
+}
+
+// Empty when the machine and the oracle agree.
+std::string failure(const isa::Trace& trace) {
+  std::string difference;
   run_tasks(1, 1, [&](std::size_t) { return machine_result(trace); },
-            [&](std::size_t, const TaskResult& result) { different = !compare(trace, result).empty(); });
-  return different;
+            [&](std::size_t, const TaskResult& result) { difference = compare(trace, result); });
+  return difference;
 }
 
 void shrink(std::uint64_t seed, const test::PlanOptions& options, const std::string& directory) {
+  const std::string kind = kind_of(failure(test::emit(test::make_plan(seed, options))));
+  const test::Fails fails = [&](const isa::Trace& trace) { return kind_of(failure(trace)) == kind; };
   const test::ProgramPlan plan = test::shrink(test::make_plan(seed, options), fails);
   const isa::Trace trace = test::emit(plan);
   const isa::Trace small = test::shrink_items(trace, fails);
@@ -67,8 +81,16 @@ extern "C" int sc_main(int, char**) { return 1; }
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::cerr << "usage: machine_fuzz FIRST_SEED COUNT [--jobs N] [--machine INDEX] [--shrink DIR]\n";
+    std::cerr << "usage: machine_fuzz FIRST_SEED COUNT [--jobs N] [--machine INDEX] [--shrink DIR]\n       machine_fuzz --trace IN OUT\n";
     return 2;
+  }
+  if (argc == 4 && std::strcmp(argv[1], "--trace") == 0) {
+    const isa::Trace trace = isa::read_trace(argv[2]);
+    const std::string kind = kind_of(failure(trace));
+    std::cout << argv[2] << ": " << (kind.empty() ? "equal" : failure(trace)) << "\n";
+    if (kind.empty()) return 0;
+    write_atomically(argv[3], isa::format_trace(test::shrink_items(trace, [&](const isa::Trace& t) { return kind_of(failure(t)) == kind; })));
+    return 1;
   }
   const std::uint64_t first = std::strtoull(argv[1], nullptr, 10);
   const std::size_t count = std::strtoull(argv[2], nullptr, 10);
