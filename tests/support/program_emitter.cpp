@@ -140,6 +140,20 @@ LocalAddress ProgramEmitter::pick_rows(Random& random, bool accumulator, std::ui
   return LocalAddress((accumulator ? LocalAddress::kAccumulatorBit : 0) | (base + row));
 }
 
+LocalAddress ProgramEmitter::pick_result(Random& random, bool accumulator, std::uint32_t span, const std::vector<Rows>& operands) {
+  constexpr int kTries = 50;
+  const int bits = geometry_.row_bits();
+  for (int i = 0; i < kTries; ++i) {
+    const LocalAddress local = pick_rows(random, accumulator, span);
+    const bool clear = accumulator || std::none_of(operands.begin(), operands.end(), [&](const Rows& rows) {
+      const std::uint32_t first = rows.first.row(bits);
+      return rows.count > 0 && first < local.row(bits) + span && local.row(bits) < first + (rows.count - 1) * rows.stride + 1;
+    });
+    if (clear) return local;
+  }
+  return pick_rows(random, true, span);
+}
+
 std::uint64_t ProgramEmitter::pick_input(Random& random, std::uint64_t bytes, bool words) {
   const std::uint64_t area = words ? kWords : kBytes;
   std::uint64_t offset = static_cast<std::uint64_t>(random.range(0, static_cast<std::int64_t>(kHalfArea - bytes)));
@@ -366,7 +380,9 @@ void ProgramEmitter::weight_stationary(Random& random) {
       return tile.local.is_accumulator() && tile.rows >= rows && tile.cols >= cols && rows >= 4;
     });
     const bool accumulate = to_accumulator && old != results.end() && random.chance(60);
-    Tile result{pick_rows(random, to_accumulator, (rows - 1) * config.c_stride + 1), rows, cols};
+    std::vector<Rows> operands = {{a.local, a_rows, config.a_stride}};
+    if (has_bias) operands.push_back({bias.local, rows, 1});
+    Tile result{pick_result(random, to_accumulator, (rows - 1) * config.c_stride + 1, operands), rows, cols};
     if (accumulate) result.local = old->local;
     const bool kept = random.chance(95);
     configure_execute(config);
@@ -414,7 +430,12 @@ void ProgramEmitter::output_stationary(Random& random) {
   const bool has_bias = random.chance(60);
   if (has_bias) bias = load_operand(random, rows, cols);
   const bool to_accumulator = random.chance(65);
-  Tile result{pick_rows(random, to_accumulator, dim_), rows, cols};
+  std::vector<Rows> operands;
+  for (const Link& link : chain) {
+    operands.push_back({link.a.local, link.a.rows, 1});
+    operands.push_back({link.b.local, link.b.rows, 1});
+  }
+  Tile result{pick_result(random, to_accumulator, dim_, operands), rows, cols};
   configure_execute(config);
   if (!tracker_.idle()) fence();   // a chain must not wait for a load in its middle
   for (std::uint32_t i = 0; i < links; ++i) {
@@ -423,7 +444,8 @@ void ProgramEmitter::output_stationary(Random& random) {
          &chain[i].b, chain[i].depth, cols);
   }
   known_.push_back(result);
-  if (random.chance(80)) store(random, result, to_accumulator && random.chance(30), to_accumulator ? random.count(0, geometry_.normaliser ? 3 : 1) : 0);
+  const bool in_acc = result.local.is_accumulator();
+  if (random.chance(80)) store(random, result, in_acc && random.chance(30), in_acc ? random.count(0, geometry_.normaliser ? 3 : 1) : 0);
 }
 
 // ---- stores

@@ -52,6 +52,8 @@ class ProgramEmitter {
 
   // Choices
   [[nodiscard]] isa::LocalAddress pick_rows(Random& random, bool accumulator, std::uint32_t span);
+  // Rows for a result that none of `operands` overlaps: results leave the array while the last operand rows may still be read.
+  [[nodiscard]] isa::LocalAddress pick_result(Random& random, bool accumulator, std::uint32_t span, const std::vector<Rows>& operands);
   [[nodiscard]] std::uint64_t pick_input(Random& random, std::uint64_t bytes, bool words);
   [[nodiscard]] std::uint64_t new_output(Random& random, std::uint64_t bytes);
   [[nodiscard]] std::uint32_t pick_size(Random& random, std::uint32_t max) const;   // often max or 1
