@@ -25,29 +25,45 @@ SystolicArray::SystolicArray(const sc_core::sc_module_name& name, const MachineP
 }
 
 void SystolicArray::evaluate(Cycle now) {
-  const MeshRow* front = links_.rows.front(now);
-  if (front == nullptr) return;
-  const MeshRow row = *front;
-  links_.rows.drop(now, 1);
-
-  const ArrayTag* tag = links_.tags.match(row.id);
-  if (tag != nullptr && tag->valid) {
-    const unsigned total_rows = links_.tags.total_rows(row.id, static_cast<unsigned>(dim_));
-    write_row(now, *tag, total_rows, row);
-    row_ = row_ + 1 >= total_rows ? 0 : row_ + 1;
-    if (row.last) {
-      completions_.offer(kCompletionExecute, now, Completion{tag->rob, tag->origin});
-      links_.tags.mark_completion(now);
+  const Cycle latency = links_.rows.latency();
+  while (MeshRows* run = links_.rows.front()) {
+    if (run->left == run->count) {
+      links_.rows.pop();
+      continue;
     }
-  }
-  ++step_;
-  if (row.last) {
-    step_ = 0;
-    links_.tags.retire(now, row.id);
+    const Cycle due = run->first + run->left + latency;
+    if (due > now) {
+      wake_at(due);
+      return;
+    }
+    const ArrayTag* tag = links_.tags.match(run->id);
+    const bool wanted = tag != nullptr && tag->valid;
+    if (wanted) {
+      SYSTOLE_CHECK(due == now);
+      ++run->left;
+    } else {
+      // Nobody looks at these rows but at the last one.
+      run->left = static_cast<std::uint16_t>(std::min<Cycle>(run->count, now - latency - run->first + 1));
+    }
+    const bool last = run->last && run->left == run->count;
+    if (wanted) {
+      const unsigned total_rows = links_.tags.total_rows(run->id, static_cast<unsigned>(dim_));
+      write_row(now, *tag, total_rows, *run);
+      row_ = row_ + 1 >= total_rows ? 0 : row_ + 1;
+      if (last) {
+        completions_.offer(kCompletionExecute, now, Completion{tag->rob, tag->origin});
+        links_.tags.mark_completion(now);
+      }
+    }
+    if (last) links_.tags.retire(now, run->id);
+    if (run->left != run->count) {
+      wake_at(wanted ? now + 1 : run->first + run->count - 1u + latency);
+      return;
+    }
   }
 }
 
-void SystolicArray::write_row(Cycle now, const ArrayTag& tag, unsigned total_rows, const MeshRow& row) {
+void SystolicArray::write_row(Cycle now, const ArrayTag& tag, unsigned total_rows, const MeshRows& run) {
   const std::uint32_t stride = row_ * links_.config.c_stride;
   bool written;
   std::uint32_t offset;
@@ -68,11 +84,12 @@ void SystolicArray::write_row(Cycle now, const ArrayTag& tag, unsigned total_row
   write.sequence = tag.sequence;
   write_back_.drive(now, write);
   ++rows_written_;
-  if (values_ != nullptr) write_value(write, std::min<unsigned>(tag.cols, static_cast<unsigned>(dim_)), row);
+  if (values_ != nullptr) write_value(write, std::min<unsigned>(tag.cols, static_cast<unsigned>(dim_)), run, now);
 }
 
-void SystolicArray::write_value(const ArrayWrite& write, unsigned cols, const MeshRow& row) {
-  const std::int32_t* from = values_->output(row.request, step_);
+void SystolicArray::write_value(const ArrayWrite& write, unsigned cols, const MeshRows& run, Cycle now) {
+  const int entered = run.step + static_cast<int>(std::min<Cycle>(run.count, now - run.first + 1));
+  const std::int32_t* from = values_->output(run.request, run.step + run.left - 1, entered);
   if (write.to_accumulator) {
     std::int32_t* to = values_->plane().accumulator_row(write.row);
     if (!write.accumulate) {
@@ -89,7 +106,7 @@ void SystolicArray::write_value(const ArrayWrite& write, unsigned cols, const Me
 
 std::string SystolicArray::state_text() const {
   if (links_.rows.empty() && links_.tags.size() == 0) return {};
-  std::string text = fmt::format("{} rows inside, results to come:", links_.rows.size());
+  std::string text = fmt::format("rows inside: {}, results to come:", links_.rows.empty() ? "no" : "yes");
   for (unsigned i = 0; i < links_.tags.size(); ++i) {
     const ArrayTag& tag = links_.tags.at(i);
     text += tag.valid ? fmt::format(" 0x{:08x} of command {}", tag.destination.bits(), tag.sequence) : std::string(" none");

@@ -25,8 +25,8 @@ class SystolicArray : public Unit {
   [[nodiscard]] std::uint64_t rows_written() const { return rows_written_; }
 
  private:
-  void write_row(Cycle now, const ArrayTag& tag, unsigned total_rows, const MeshRow& row);
-  void write_value(const ArrayWrite& write, unsigned cols, const MeshRow& row);
+  void write_row(Cycle now, const ArrayTag& tag, unsigned total_rows, const MeshRows& run);
+  void write_value(const ArrayWrite& write, unsigned cols, const MeshRows& run, Cycle now);
 
   int dim_;
   int row_bits_;
@@ -38,7 +38,6 @@ class SystolicArray : public Unit {
   PriorityMerge<Completion, kCompletionSources>& completions_;
   GemmArray* values_;
   unsigned row_ = 0;                  // output_counter
-  int step_ = 0;                      // row of its request, for values
   std::uint64_t rows_written_ = 0;
 };
 

@@ -66,12 +66,27 @@ GemmArray::GemmArray(const MachineParams& params, ValuePlane& plane)
 
 void GemmArray::open(std::uint32_t operands, unsigned live) { operands_[operands].live = live; }
 
+void GemmArray::fetch_all(std::uint32_t operands, Operand which, std::uint32_t first, std::uint32_t stride, int rows, int cols, int total) {
+  std::int8_t* to = operands_[operands].rows[which].data();
+  const auto width = static_cast<std::size_t>(dim_);
+  rows = std::min(rows, total);
+  if (stride == 1 && cols >= dim_) {
+    std::memcpy(to, plane_.scratchpad_row(first), static_cast<std::size_t>(rows) * width);
+  } else {
+    for (int r = 0; r < rows; ++r) {
+      std::int8_t* row = to + static_cast<std::size_t>(r) * width;
+      std::memcpy(row, plane_.scratchpad_row(first + static_cast<std::uint32_t>(r) * stride), width);
+      if (cols < dim_) std::memset(row + cols, 0, width - static_cast<std::size_t>(cols));
+    }
+  }
+  if (rows < total) std::memset(to + static_cast<std::size_t>(rows) * width, 0, static_cast<std::size_t>(total - rows) * width);
+}
+
 void GemmArray::begin(std::uint16_t request, const GemmRequest& what) {
   SYSTOLE_CHECK(!running_);
   running_ = true;
   current_ = what;
   current_number_ = request;
-  entered_ = 0;
   outputs_[request % outputs_.size()].computed = 0;
   if (what.toggle) propagate_ = !propagate_;
   // D enters the transposer upside down and mirrored. The matrix inside is kept the right way round for who takes it out now.
@@ -102,8 +117,7 @@ void GemmArray::fill_flush_rows() {
   }
 }
 
-void GemmArray::enter(bool right_behind_begin) {
-  if (entered_++ != 0) return;
+void GemmArray::enter_first(bool right_behind_begin) {
   // The shift passes a register that the other control signals do not pass (MeshWithDelays.scala result_shift).
   const int shift = right_behind_begin ? last_shift_ : current_.shift;
   last_shift_ = current_.shift;
@@ -113,7 +127,7 @@ void GemmArray::enter(bool right_behind_begin) {
 }
 
 void GemmArray::end() {
-  SYSTOLE_CHECK(running_ && entered_ == current_.rows);
+  SYSTOLE_CHECK(running_);
   if (current_.weight_stationary) {
     if (current_.wanted) compute_rows(current_.rows);
     shift_weights_in();
@@ -126,12 +140,12 @@ void GemmArray::end() {
   running_ = false;
 }
 
-const std::int32_t* GemmArray::output(std::uint16_t request, int step) {
+const std::int32_t* GemmArray::output(std::uint16_t request, int step, int entered) {
   Output& output = outputs_[request % outputs_.size()];
   if (step >= output.computed) {
     // An array so shallow that results leave before the last operand row has come.
-    SYSTOLE_CHECK(running_ && request == current_number_ && current_.weight_stationary && step < entered_);
-    compute_rows(entered_);
+    SYSTOLE_CHECK(running_ && request == current_number_ && current_.weight_stationary && step < entered);
+    compute_rows(entered);
   }
   return output.rows.data() + static_cast<std::size_t>(step) * dim_;
 }

@@ -50,14 +50,18 @@ class GemmArray {
   void fetch_zero(std::uint32_t operands, Operand which, int step) {
     std::memset(step_row(operands, which, step), 0, static_cast<std::size_t>(dim_));
   }
+  // All rows of an operand at once: row i of the matrix is the scratchpad's row first + i * stride; from `rows` on up to `total` they are zero.
+  // The rows of the memory must not wrap.
+  void fetch_all(std::uint32_t operands, Operand which, std::uint32_t first, std::uint32_t stride, int rows, int cols, int total);
 
-  // ---- MeshInput: one request at a time. begin when it fires, enter per row, end after the last row.
+  // ---- MeshInput: one request at a time. begin when it fires, enter_first with its first row, end after the last row has entered.
   void begin(std::uint16_t request, const GemmRequest& what);
-  void enter(bool right_behind_begin);
+  void enter_first(bool right_behind_begin);
   void end();
 
-  // ---- SystolicArray: row `step` of a wanted request, in the order in which rows leave (output-stationary: bottom row first).
-  [[nodiscard]] const std::int32_t* output(std::uint16_t request, int step);
+  // ---- SystolicArray: row `step` of a wanted request, in the order in which rows leave (output-stationary: bottom row first). `entered`: rows
+  // of the request that have entered by now.
+  [[nodiscard]] const std::int32_t* output(std::uint16_t request, int step, int entered);
 
   [[nodiscard]] ValuePlane& plane() { return plane_; }
   [[nodiscard]] int dim() const { return dim_; }
@@ -118,7 +122,6 @@ class GemmArray {
   std::vector<std::uint8_t> scratch_;        // packed operand B of an output-stationary request
   GemmRequest current_;
   std::uint16_t current_number_ = 0;
-  int entered_ = 0;
   bool running_ = false;
 };
 

@@ -28,9 +28,9 @@ constexpr unsigned bit(unsigned operand) { return 1u << operand; }
 }  // namespace
 
 ExecuteController::ExecuteController(const sc_core::sc_module_name& name, const MachineParams& params, Channel<IssuedCommand>& commands,
-                                     ExecuteLinks& execute, ArrayLinks& array, const Wire<BanksReady>& banks_ready,
-                                     const std::vector<Channel<ScratchpadRead>*>& reads,
-                                     PriorityMerge<Completion, kCompletionSources>& completions, BusyLine& busy, GemmArray* values)
+                                     ExecuteLinks& execute, ArrayLinks& array, Wire<BanksReady>& banks_ready,
+                                     PriorityMerge<Completion, kCompletionSources>& completions, BusyLine& busy, GemmArray* values,
+                                     HazardLog* hazards)
     : Unit(name),
       dim_(params.array.dim),
       revision_(params.revision),
@@ -43,15 +43,16 @@ ExecuteController::ExecuteController(const sc_core::sc_module_name& name, const 
       execute_(execute),
       array_(array),
       banks_ready_(banks_ready),
-      reads_(reads),
       completions_(completions),
       busy_(busy),
       values_(values),
+      hazards_(hazards),
+      single_ported_(params.scratchpad.ports == 1),
       ledger_(this->name(), execute_states()) {
   commands_.bind_reader(*this);
-  execute_.control.bind_writer(*this);
+  execute_.controller = this;
   array_.tags.bind_watcher(*this);
-  for (Channel<ScratchpadRead>* read : reads_) read->bind_writer(*this);
+  banks_ready.bind_reader(*this);
   update_steering();
 }
 
@@ -69,7 +70,13 @@ void ExecuteController::evaluate(Cycle now) {
   }
   switch (state_) {
     case State::kWait: wait(now); break;
-    case State::kCompute: step(now); break;
+    case State::kCompute:
+      if (running_) {
+        run(now);
+      } else {
+        step(now);
+      }
+      break;
     case State::kFlush:
       // Also the request of an operation that is still in the control queue ends this state.
       if (execute_.reply_at == now && execute_.request_fired) {
@@ -176,7 +183,13 @@ void ExecuteController::configure(Cycle now, const IssuedCommand& command) {
       a_transpose_ = ConfigEx::a_transpose.get(config) != 0;
       bd_transpose_ = ConfigEx::b_transpose.get(config) != 0;
       shift_ = static_cast<std::uint8_t>(ConfigEx::in_shift.get(config) & 31u);   // five bits (ExecuteController.scala in_shift)
+      const bool a_before = execute_.a_through_transposer;
+      const bool b_before = execute_.b_through_transposer;
       update_steering();
+      if (!execute_.control.empty() && (a_before != execute_.a_through_transposer || b_before != execute_.b_through_transposer)) {
+        execute_.steering_changed = now;
+        execute_.mesh_input->wake_at(now + 1);
+      }
       if ((execute_.a_through_transposer ? 1 : 0) + (execute_.b_through_transposer ? 1 : 0) + (weight_stationary && bd_transpose_ ? 1 : 0) > 1) {
         throw ModelError(now, name(), text_of(command), "two operands would have to pass the only transposer");
       }
@@ -297,7 +310,105 @@ void ExecuteController::start(Cycle now, MeshOpKind kind) {
   op.instruction = h0.command.instruction;
   op.sequence = h0.command.sequence;
   if (values_ != nullptr) values_->open(op_, live_);
-  step(now);
+  if (hazards_ != nullptr && kind == MeshOpKind::kMul && d_through && !h0.rob_valid) {
+    hazards_->hazard(now, name(), op.instruction, op.sequence,
+                     "the transposed weights' second pass is not overlapped with it (the command queue is too short), so they are lost in the transposer");
+  }
+  if (!begin_run(now)) step(now);
+}
+
+// All operands in different banks, each in one bank, all of them ready: then every row step fires, until a bank or the queue stops it.
+bool ExecuteController::begin_run(Cycle now) {
+  if (!single_ported_ || accumulator_ != 0 || started_ != 0) return false;
+  const unsigned size = execute_.control.size(now);
+  if (size >= execute_.control.capacity()) return false;
+  const auto dim = static_cast<unsigned>(dim_);
+  ControlSegment segment;
+  std::uint32_t first_row[kOperands] = {0, 0, 0};
+  run_banks_ = 0;
+  for (unsigned x = 0; x < kOperands; ++x) {
+    run_last_read_[x] = 0;
+    if ((live_ & bit(x)) == 0) continue;
+    const std::uint32_t stride = x == kOperandA ? a_stride_ : 1;
+    // Also rows that are zero take part in the comparison of banks.
+    const std::uint32_t first = fetch_[x].row & scratchpad_mask_;
+    const std::uint32_t span = (rows_total_ - 1) * stride;
+    const std::uint32_t bank = first >> bank_shift_;
+    if (span > scratchpad_mask_ || (first + span) >> bank_shift_ != bank || fetch_[x].row + span > row_mask_) return false;
+    if ((run_banks_ >> bank & 1u) != 0) return false;
+    run_banks_ |= 1u << bank;
+    first_row[x] = first;
+    segment.bank[x] = static_cast<std::uint8_t>(bank);
+    const unsigned rows = std::min(fetch_[x].rows, rows_total_);
+    segment.reads_from[x] = static_cast<std::uint16_t>(x == kOperandD ? dim - rows : 0);
+    segment.reads_to[x] = static_cast<std::uint16_t>(x == kOperandD ? dim : rows);
+    run_last_read_[x] = segment.reads_to[x];
+  }
+  const BanksReady* ready = banks_ready_.get(now);
+  if (ready != nullptr && (~ready->mask & run_banks_) != 0) return false;
+
+  running_ = true;
+  run_start_ = now;
+  segment.start = now;
+  segment.count = static_cast<std::uint16_t>(rows_total_);
+  segment.op = op_;
+  segment.propagate = kind_ == MeshOpKind::kPreload ? in_prop_flush(now) : compute_flips_;
+  const bool idle = execute_.control.empty();
+  execute_.control.begin(segment);
+  if (idle) execute_.mesh_input->wake_at(execute_.control.due());
+  // The array input may be asleep, waiting for room in the tag queue.
+  if (!execute_.control.followed_by_input()) wake_at(now + std::min<Cycle>(rows_total_ - 1, execute_.control.capacity() - size));
+  wake_at(now + rows_total_ - 1);
+  ledger_.enter(now, ExecuteState::kBusy);
+  if (values_ != nullptr) {
+    for (unsigned x = 0; x < kOperands; ++x) {
+      if ((live_ & bit(x)) == 0) continue;
+      values_->fetch_all(op_, static_cast<Operand>(x), first_row[x], x == kOperandA ? a_stride_ : 1, static_cast<int>(fetch_[x].rows),
+                         static_cast<int>(fetch_[x].cols), static_cast<int>(rows_total_));
+    }
+  }
+  return true;
+}
+
+void ExecuteController::run(Cycle now) {
+  const auto done = static_cast<unsigned>(now - run_start_);
+  bool stops = !execute_.control.can_push(now);
+  const BanksReady* ready = banks_ready_.get(now);
+  if (ready != nullptr && (~ready->mask & run_banks_) != 0) {
+    for (unsigned x = 0; x < kOperands; ++x) {
+      if ((live_ & bit(x)) == 0 || done >= run_last_read_[x]) continue;
+      const std::uint32_t bank = (fetch_[x].row & scratchpad_mask_) >> bank_shift_;
+      if ((ready->mask >> bank & 1u) == 0) stops = true;
+    }
+  }
+  if (stops) {
+    // From here on step by step. Rows from `done` on are fetched anew: a write that stops the run may change them.
+    running_ = false;
+    count_reads(done);
+    execute_.control.cut(done);
+    execute_.mesh_input->wake_at(now + 1);
+    for (unsigned& counter : counter_) counter = done;
+    started_ = bit(kOperandA) | bit(kOperandB) | bit(kOperandD);
+    a_offset_ = done * a_stride_;
+    step(now);
+    return;
+  }
+  if (done + 1 < rows_total_) return;
+  running_ = false;
+  count_reads(rows_total_);
+  execute_.control.end();
+  wake_at(now + 1);
+  finish(now);
+}
+
+// Rows that the first `steps` steps of a run have read.
+void ExecuteController::count_reads(unsigned steps) {
+  for (unsigned x = 0; x < kOperands; ++x) {
+    if ((live_ & bit(x)) == 0) continue;
+    const unsigned rows = std::min(fetch_[x].rows, rows_total_);
+    const unsigned unread = x == kOperandD ? static_cast<unsigned>(dim_) - rows : 0;
+    counters_.operand_rows += x == kOperandD ? std::max(steps, unread) - unread : std::min(steps, rows);
+  }
 }
 
 // Rows that are really read must lie in the scratchpad and have columns.
@@ -368,21 +479,21 @@ void ExecuteController::step(Cycle now) {
       fire &= ~bit(x);
       continue;
     }
-    reads_[bank[x]]->push(now, ScratchpadRead{});
     ++counters_.operand_rows;
   }
   ledger_.enter(now, fire != valid ? ExecuteState::kBankBusy : conflict ? ExecuteState::kBankConflict : ExecuteState::kBusy);
 
-  ControlEntry entry;
+  ControlSegment entry;
+  entry.start = now;
   entry.op = op_;
   entry.fire = static_cast<std::uint8_t>(fire);
-  entry.waits = static_cast<std::uint8_t>(fire & reads);
   entry.first = started_ == 0;
   entry.propagate = kind_ == MeshOpKind::kPreload ? in_prop_flush(now) : compute_flips_;
   bool about = started_ != 0;
   for (unsigned x = 0; x < kOperands; ++x) {
     entry.bank[x] = static_cast<std::uint8_t>(bank[x]);
-    entry.step[x] = static_cast<std::uint8_t>(c[x]);
+    entry.step[x] = static_cast<std::uint16_t>(c[x]);
+    entry.reads_to[x] = (fire & reads & bit(x)) != 0 ? 1 : 0;
     const bool fires = (fire & bit(x)) != 0;
     if (!(c[x] == 0 || (c[x] + 1 == rows_total_ && fires))) about = false;
     if (!fires) continue;
@@ -397,7 +508,9 @@ void ExecuteController::step(Cycle now) {
     }
   }
   if ((fire & bit(kOperandA)) != 0) a_offset_ = c[kOperandA] + 1 == rows_total_ ? 0 : a_offset_ + a_stride_;
-  execute_.control.push(now, entry);
+  const bool idle = execute_.control.empty();
+  execute_.control.push(entry);
+  if (idle) execute_.mesh_input->wake_at(execute_.control.due());
   if (about) finish(now);
 }
 

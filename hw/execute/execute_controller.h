@@ -3,15 +3,16 @@
 // through the control queue (ExecuteController.scala, first half).
 #include <array>
 #include <string>
-#include <vector>
 
 #include "hw/datapath/gemm_array.h"
 #include "hw/execute/execute_links.h"
 #include "hw/params/machine.h"
 #include "hw/ports/array_links.h"
 #include "hw/ports/command.h"
+#include "hw/ports/hazard_log.h"
 #include "hw/ports/local_access.h"
 #include "sim/kernel/busy_line.h"
+#include "sim/kernel/channel.h"
 #include "sim/kernel/priority_merge.h"
 #include "sim/kernel/unit.h"
 #include "sim/kernel/wire.h"
@@ -44,10 +45,10 @@ struct ExecuteCounters {
 
 class ExecuteController : public Unit {
  public:
-  // `commands`: the command queue, filled by TransposeUnroller. `reads`: one per scratchpad bank. Without `values` the same cycles result.
+  // `commands`: the command queue, filled by TransposeUnroller. Without `values` the same cycles result; `hazards` may be null.
   ExecuteController(const sc_core::sc_module_name& name, const MachineParams& params, Channel<IssuedCommand>& commands, ExecuteLinks& execute,
-                    ArrayLinks& array, const Wire<BanksReady>& banks_ready, const std::vector<Channel<ScratchpadRead>*>& reads,
-                    PriorityMerge<Completion, kCompletionSources>& completions, BusyLine& busy, GemmArray* values);
+                    ArrayLinks& array, Wire<BanksReady>& banks_ready, PriorityMerge<Completion, kCompletionSources>& completions,
+                    BusyLine& busy, GemmArray* values, HazardLog* hazards);
 
   // Throws ModelError for operations that hang the RTL or whose result it does not define.
   void evaluate(Cycle now) override;
@@ -82,6 +83,9 @@ class ExecuteController : public Unit {
   void wait(Cycle now);
   void configure(Cycle now, const IssuedCommand& command);
   void start(Cycle now, MeshOpKind kind);
+  bool begin_run(Cycle now);
+  void run(Cycle now);
+  void count_reads(unsigned steps);
   void step(Cycle now);
   void finish(Cycle now);
   void enter_flush(Cycle now);
@@ -108,10 +112,11 @@ class ExecuteController : public Unit {
   ExecuteLinks& execute_;
   ArrayLinks& array_;
   const Wire<BanksReady>& banks_ready_;
-  std::vector<Channel<ScratchpadRead>*> reads_;
   PriorityMerge<Completion, kCompletionSources>& completions_;
   BusyLine& busy_;
   GemmArray* values_;
+  HazardLog* hazards_;
+  const bool single_ported_;
 
   static constexpr unsigned kHeads = 3;   // visible commands (ExecuteController.scala cmd_q_heads)
 
@@ -139,6 +144,13 @@ class ExecuteController : public Unit {
   unsigned counter_[kOperands] = {0, 0, 0};
   unsigned started_ = 0;
   std::uint32_t a_offset_ = 0;
+
+  // A run: the operation's steps follow one another without a hitch, so nobody looks at them until the last one, or until a bank is not
+  // ready or the control queue is full.
+  bool running_ = false;
+  Cycle run_start_ = 0;
+  std::uint32_t run_banks_ = 0;           // one bit per bank that is read
+  unsigned run_last_read_[kOperands] = {0, 0, 0};   // steps from here on do not read
 
   // Destination of the preload that was taken last.
   unsigned destination_cols_ = 0;

@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "hw/datapath/gemm_array.h"
+#include "hw/execute/control_queue.h"
 #include "hw/params/machine.h"
 #include "hw/ports/array_links.h"
+#include "hw/ports/operand_port.h"
 #include "isa/fields.h"
-#include "sim/kernel/channel.h"
 
 namespace systole::hw {
 
@@ -32,22 +33,17 @@ struct MeshOp {
   std::uint32_t sequence = 0;
 };
 
-// One row step: at most one row of each operand.
-struct ControlEntry {
-  std::uint16_t op = 0;                          // index into ExecuteLinks::ops
-  std::uint8_t fire = 0;                         // operands that step, one bit each
-  std::uint8_t waits = 0;                        // of these: data must arrive from the scratchpad
-  std::uint8_t bank[kOperands] = {0, 0, 0};
-  std::uint8_t step[kOperands] = {0, 0, 0};
-  bool first = false;                            // nothing of the operation was fetched before
-  bool propagate = false;                        // exchange the registers when the request fires
-};
-
-struct ExecuteLinks {
+struct ExecuteLinks final : OperandPort {
   explicit ExecuteLinks(const MachineParams& params)
-      : control("execute.control", 1, static_cast<unsigned>(params.scratchpad.read_delay) + 1, Full::kPipe), ops(operand_buffers(params)) {}
+      : control(static_cast<unsigned>(params.scratchpad.read_delay) + 1,
+                // One cycle in the bank, one to enter the response path, and the path itself unless it is a queue.
+                params.scratchpad.response_queue != 0 ? 2 : static_cast<Cycle>(params.scratchpad.read_delay) + 1),
+        ops(operand_buffers(params)) {}
 
-  Channel<ControlEntry> control;
+  [[nodiscard]] bool reads(Cycle now, std::uint32_t bank) const override { return control.reads(now, bank); }
+  [[nodiscard]] bool holds_latch(Cycle now, std::uint32_t bank) const override { return control.holds_latch(now, bank); }
+
+  ControlQueue control;
   std::vector<MeshOp> ops;         // ring; as many as operand buffers, and with the same numbers
 
   // Registers of ExecuteController, set after MeshInput has had its turn.
@@ -55,12 +51,15 @@ struct ExecuteLinks {
   bool flush_propagate = false;    // in_prop_flush
   bool a_through_transposer = false;
   bool b_through_transposer = false;
-  Unit* mesh_input = nullptr;      // woken by ExecuteController while it flushes
+  Cycle steering_changed = kNever - 1;   // cycle in which one of the last two changed
 
   // MeshInput's request port in the cycle `reply_at`.
   Cycle reply_at = kNever;
   bool request_ready = false;
   bool request_fired = false;
+
+  Unit* mesh_input = nullptr;      // woken when the control queue gets its first entry, while a flush is wanted, and by a cut
+  Unit* controller = nullptr;      // woken when the control queue is full
 };
 
 }  // namespace systole::hw

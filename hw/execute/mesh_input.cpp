@@ -1,5 +1,7 @@
 #include "hw/execute/mesh_input.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "hw/params/derived.h"
@@ -7,83 +9,142 @@
 namespace systole::hw {
 
 MeshInput::MeshInput(const sc_core::sc_module_name& name, const MachineParams& params, ExecuteLinks& execute, ArrayLinks& array,
-                     const std::vector<Channel<OperandArrived>*>& responses, GemmArray* values, HazardLog* hazards)
+                     GemmArray* values, HazardLog* hazards)
     : Unit(name),
       dim_(params.array.dim),
       ids_(static_cast<unsigned>(simultaneous_matmuls(params))),
       execute_(execute),
       array_(array),
-      responses_(responses),
       values_(values),
       hazards_(hazards),
       stale_(execute.control.capacity()) {
-  execute_.control.bind_reader(*this);
   execute_.mesh_input = this;
   array_.tags.bind_watcher(*this);
-  for (Channel<OperandArrived>* response : responses_) response->bind_reader(*this);
 }
 
 void MeshInput::evaluate(Cycle now) {
+  if (following_ && !resume(now)) return;
   const bool enters = request_valid_ && (written_ == kAll || flush_ != 0);
   const bool last = enters && row_ + 1 == total_rows_;
   const bool request_ready = (!request_valid_ || last) && array_.tags.has_room(now);
   const unsigned accepts = (enters || request_ready) ? kAll : (~written_ & kAll);
 
-  const ControlEntry* head = execute_.control.front(now);
-  ControlEntry entry;
+  const ControlSegment* head = execute_.control.front(now);
   unsigned fired = 0;
   bool leaves = false;
   bool offers = execute_.flush;
   if (head != nullptr) {
-    entry = *head;
-    fired = entry.fire & accepts;
-    for (unsigned x = 0; x < kOperands; ++x) {
-      if ((entry.waits & fired) >> x & 1u) {
-        if (responses_[entry.bank[x]]->front(now) == nullptr) fired &= ~(1u << x);
-      }
-    }
+    fired = head->fire & accepts;
+    if (execute_.control.due() > now) fired &= ~head->waits(head->taken);
     // An operand that the row buffer cannot take does not hold the entry (ExecuteController.scala, mesh_cntl_signals_q.io.deq.ready).
-    leaves = (entry.fire & ~fired & accepts) == 0 && (!entry.first || request_ready);
-    offers = leaves && entry.fire != 0;
+    leaves = (head->fire & ~fired & accepts) == 0 && (!(head->first && head->taken == 0) || request_ready);
+    offers = leaves && head->fire != 0;
   }
   const bool request_fires_now = offers && request_ready;
 
   if (enters) row_enters(now, last);
   written_ |= fired;
-  if (head != nullptr && leaves) {
-    take_row(now, entry, fired);
-    execute_.control.drop(now, 1);
-  }
+  if (leaves) take_row(now, *head, fired);
   if (request_fires_now) {
-    request_fires(now, head != nullptr ? &entry : nullptr);
+    request_fires(now, head);
   } else if (last) {
     request_valid_ = flush_ > 1;
     flush_ = (flush_ - 1) & 3u;
   }
-
+  if (leaves) {
+    if (!execute_.control.can_push(now)) execute_.controller->wake_at(now);
+    // A segment without a hitch that covers the whole operation needs no look until its last row.
+    const bool whole = request_fires_now && head->count > 1 && head->taken == 0 && head->count == total_rows_ && fired == kAll &&
+                       now >= head->start + execute_.control.latency();
+    if (whole) {
+      follow(now);
+    } else {
+      execute_.control.pop();
+    }
+  }
   execute_.reply_at = now;
   execute_.request_ready = request_ready;
   execute_.request_fired = request_fires_now;
+  plan(now, leaves);
+}
+
+// From the request's cycle on, one row leaves the control queue per cycle and enters the array in the next.
+void MeshInput::follow(Cycle now) {
+  following_ = true;
+  execute_.control.follow(now);
+  array_.rows.push_run(MeshRows{now + 1, static_cast<std::uint16_t>(total_rows_), 0, 0, number_, static_cast<std::uint8_t>(id_), true});
+  first_entered_ = true;
+  if (values_ != nullptr) values_->enter_first(true);
+}
+
+// While a segment is followed: is there something to do in this cycle?
+bool MeshInput::resume(Cycle now) {
+  const ControlSegment& segment = execute_.control.followed();
+  const MeshOp& op = execute_.ops[segment.op];
+  const auto taken = static_cast<unsigned>(now - fired_);
+  announced_ = taken == total_rows_;
+  if (!announced_) {
+    // In the cycle before, the controller cut the segment or changed the multiplexers in front of the row buffers.
+    const bool broken = segment.count != total_rows_ || execute_.steering_changed + 1 == now;
+    if (!broken) return false;
+    array_.rows.cut(taken - 1);
+  }
+  SYSTOLE_CHECK(taken >= 1 && taken <= segment.count);
+  remember(op, taken - 1);
+  execute_.control.unfollow(taken);
+  row_ = taken - 1;
+  rows_ += taken - 1;
+  following_ = false;
+  written_ = kAll;
+  return true;
+}
+
+// When to look again.
+void MeshInput::plan(Cycle now, bool popped) {
+  if (following_) {
+    wake_at(now + total_rows_);
+    return;
+  }
   if (request_valid_ && (written_ == kAll || flush_ != 0)) wake_at(now + 1);
+  const Cycle due = execute_.control.due();
+  if (due == kNever) return;
+  if (due > now) {
+    wake_at(due);
+  } else if (popped) {
+    wake_at(now + 1);
+  }
+  // Nothing leaves while the controller pushes by itself: it must look when the queue is full.
+  if (!popped && execute_.control.growing()) {
+    const unsigned size = execute_.control.size(now);
+    const unsigned capacity = execute_.control.capacity();
+    execute_.controller->wake_at(size >= capacity ? now : now + (capacity - size));
+  }
 }
 
 void MeshInput::row_enters(Cycle now, bool last) {
-  array_.rows.push(now, MeshRow{static_cast<std::uint8_t>(id_), last, number_});
+  if (!announced_) {
+    array_.rows.push(now, MeshRows{now, 1, 0, static_cast<std::uint16_t>(row_), number_, static_cast<std::uint8_t>(id_), last});
+    if (!first_entered_ && values_ != nullptr) values_->enter_first(now == fired_ + 1);
+    first_entered_ = true;
+  }
+  announced_ = false;
+  if (values_ != nullptr && last) values_->end();
   written_ = 0;
   row_ = last ? 0 : row_ + 1;
   ++rows_;
-  if (values_ == nullptr) return;
-  values_->enter(now == fired_ + 1);
-  if (last) values_->end();
 }
 
-void MeshInput::take_row(Cycle now, const ControlEntry& entry, unsigned fired) {
-  for (unsigned x = 0; x < kOperands; ++x) {
-    if ((entry.waits & fired) >> x & 1u) responses_[entry.bank[x]]->drop(now, 1);
+void MeshInput::remember(const MeshOp& op, unsigned entries) {
+  entries = std::min(entries, static_cast<unsigned>(stale_.size()));
+  for (; entries != 0; --entries) {
+    stale_[stale_next_] = StaleEntry{op.weight_stationary, op.a_transpose, op.bd_transpose, op.shift};
+    stale_next_ = stale_next_ + 1 == stale_.size() ? 0 : stale_next_ + 1;
   }
+}
+
+void MeshInput::take_row(Cycle now, const ControlSegment& entry, unsigned fired) {
   const MeshOp& op = execute_.ops[entry.op];
-  stale_[stale_next_] = StaleEntry{op.weight_stationary, op.a_transpose, op.bd_transpose, op.shift};
-  stale_next_ = stale_next_ + 1 == stale_.size() ? 0 : stale_next_ + 1;
+  remember(op, 1);
 
   // The multiplexers in front of the row buffers look at the configuration of this cycle, not at the operation's own: a configuration that
   // overtakes the last rows of an operation cuts them off.
@@ -97,17 +158,18 @@ void MeshInput::take_row(Cycle now, const ControlEntry& entry, unsigned fired) {
   }
   steered_op_ = entry.op;
   if (values_ == nullptr) return;
-  if (a_changed && (fired & op.live) >> kOperandA & 1u) values_->fetch_zero(entry.op, kOperandA, entry.step[kOperandA]);
-  if (b_changed && (fired & op.live) >> kOperandB & 1u) values_->fetch_zero(entry.op, kOperandB, entry.step[kOperandB]);
+  if (a_changed && (fired & op.live) >> kOperandA & 1u) values_->fetch_zero(entry.op, kOperandA, entry.step[kOperandA] + entry.taken);
+  if (b_changed && (fired & op.live) >> kOperandB & 1u) values_->fetch_zero(entry.op, kOperandB, entry.step[kOperandB] + entry.taken);
 }
 
-void MeshInput::request_fires(Cycle now, const ControlEntry* entry) {
+void MeshInput::request_fires(Cycle now, const ControlSegment* entry) {
   const bool flush = entry == nullptr;
   const bool propagate = execute_.flush ? execute_.flush_propagate : entry->propagate;
   request_valid_ = true;
   flush_ = flush ? 1 : 0;
   row_ = 0;
   fired_ = now;
+  first_entered_ = false;
   ++number_;
   ++requests_;
   const unsigned before = id_;
@@ -161,7 +223,7 @@ std::string MeshInput::state_text() const {
   if (!request_valid_ && execute_.control.empty()) return {};
   return fmt::format("request {} rows {}/{}{}, row buffers a={} b={} d={}, control queue {}/{}, tags {}", request_valid_ ? "running" : "none",
                      row_, total_rows_, flush_ != 0 ? " (flush)" : "", written_ & 1u, written_ >> 1 & 1u, written_ >> 2 & 1u,
-                     execute_.control.size(), execute_.control.capacity(), array_.tags.size());
+                     execute_.control.empty() ? 0 : execute_.control.size(execute_.reply_at + 1), execute_.control.capacity(), array_.tags.size());
 }
 
 }  // namespace systole::hw

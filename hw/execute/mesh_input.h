@@ -9,16 +9,15 @@
 #include "hw/params/machine.h"
 #include "hw/ports/array_links.h"
 #include "hw/ports/hazard_log.h"
-#include "hw/ports/local_access.h"
 #include "sim/kernel/unit.h"
 
 namespace systole::hw {
 
 class MeshInput : public Unit {
  public:
-  // `responses`: one per scratchpad bank. Without `values` the same cycles result; `hazards` may be null.
-  MeshInput(const sc_core::sc_module_name& name, const MachineParams& params, ExecuteLinks& execute, ArrayLinks& array,
-            const std::vector<Channel<OperandArrived>*>& responses, GemmArray* values, HazardLog* hazards);
+  // Without `values` the same cycles result; `hazards` may be null.
+  MeshInput(const sc_core::sc_module_name& name, const MachineParams& params, ExecuteLinks& execute, ArrayLinks& array, GemmArray* values,
+            HazardLog* hazards);
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
@@ -35,9 +34,13 @@ class MeshInput : public Unit {
     bool bd_transpose = false;
     std::uint8_t shift = 0;
   };
+  bool resume(Cycle now);
   void row_enters(Cycle now, bool last);
-  void request_fires(Cycle now, const ControlEntry* entry);
-  void take_row(Cycle now, const ControlEntry& entry, unsigned fired);
+  void request_fires(Cycle now, const ControlSegment* entry);
+  void take_row(Cycle now, const ControlSegment& entry, unsigned fired);
+  void follow(Cycle now);
+  void plan(Cycle now, bool popped);
+  void remember(const MeshOp& op, unsigned entries);
   void warn_lost_propagate(Cycle now, const MeshOp& op);
 
   static constexpr unsigned kAll = 7;   // all three operands
@@ -46,7 +49,6 @@ class MeshInput : public Unit {
   unsigned ids_;                        // simultaneous_matmuls
   ExecuteLinks& execute_;
   ArrayLinks& array_;
-  std::vector<Channel<OperandArrived>*> responses_;
   GemmArray* values_;
   HazardLog* hazards_;
 
@@ -58,6 +60,9 @@ class MeshInput : public Unit {
   unsigned id_ = 0;                     // matmul_id
   std::uint16_t number_ = 0;            // request, for values
   Cycle fired_ = kNever;
+  bool following_ = false;              // rows enter one per cycle without a look at them; the request fired in `fired_`
+  bool announced_ = false;              // the row that enters now is known to the array
+  bool first_entered_ = false;          // of the running request
   std::vector<StaleEntry> stale_;       // the last entries, one per slot of the control queue
   unsigned stale_next_ = 0;
   std::uint16_t steered_op_ = 0xFFFF;   // operation that was last reported for changed steering

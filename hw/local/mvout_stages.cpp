@@ -193,12 +193,9 @@ bool MvoutDispatch::read(Cycle now, StoreRow& row) {
 
 bool MvoutDispatch::read_scratchpad(Cycle now, StoreRow& row, std::uint32_t local_row) {
   const std::uint32_t index = scratchpad_.bank_of(local_row);
-  const BanksReady* ready = scratchpad_.ready().get(now);
+  if (!scratchpad_.can_read(now, index)) return false;
   ScratchpadBank& bank = scratchpad_.bank(static_cast<int>(index));
-  // An operand read of the array that started in this cycle has the bank.
-  if ((ready != nullptr && (ready->mask >> index & 1u) == 0) || !bank.latch.can_push(now) || bank.latch.pushed_in(now)) return false;
   ScratchpadRead read;
-  read.from_mvout = true;
   if (values_ != nullptr) {
     read.values = values_->allocate();
     std::memcpy(values_->bytes(read.values), values_->scratchpad_row(local_row), static_cast<std::size_t>(params_.array.dim));

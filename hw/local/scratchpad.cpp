@@ -12,7 +12,6 @@ Cycle response_latency(const MachineParams& m) { return m.scratchpad.response_qu
 
 ScratchpadBank::ScratchpadBank(const MachineParams& m, int index)
     : latch(fmt::format("scratchpad{}_latch", index), 1, 1, Full::kPipe),
-      operands(fmt::format("scratchpad{}_operands", index), response_latency(m), static_cast<unsigned>(m.scratchpad.read_delay), Full::kPipe),
       stores(fmt::format("scratchpad{}_stores", index), response_latency(m), static_cast<unsigned>(m.scratchpad.read_delay), Full::kPipe) {}
 
 Scratchpad::Scratchpad(const sc_core::sc_module_name& name, const MachineParams& params)
@@ -20,7 +19,6 @@ Scratchpad::Scratchpad(const sc_core::sc_module_name& name, const MachineParams&
   for (int i = 0; i < params.scratchpad.banks; ++i) {
     banks_.push_back(std::make_unique<ScratchpadBank>(params, i));
     banks_.back()->latch.bind_reader(*this);
-    banks_.back()->operands.bind_writer(*this);
     banks_.back()->stores.bind_writer(*this);
   }
 }
@@ -39,12 +37,7 @@ void Scratchpad::evaluate(Cycle now) {
     ScratchpadBank& bank = *banks_[i];
     const ScratchpadRead* read = bank.latch.front(now);
     if (read == nullptr) continue;
-    if (read->from_mvout) {
-      if (bank.stores.can_push(now)) bank.stores.push(now, bank.latch.pop(now));
-    } else if (bank.operands.can_push(now)) {
-      bank.latch.pop(now);
-      bank.operands.push(now, {});
-    }
+    if (bank.stores.can_push(now)) bank.stores.push(now, bank.latch.pop(now));
     if (!bank.latch.empty()) {
       ready &= ~(1u << i);
       wake_at(now + 1);
@@ -53,12 +46,19 @@ void Scratchpad::evaluate(Cycle now) {
   if (ready != ~std::uint32_t{0}) ready_.drive(now, {ready});
 }
 
+bool Scratchpad::can_read(Cycle now, std::uint32_t bank) const {
+  const BanksReady* ready = ready_.get(now);
+  if (ready != nullptr && (ready->mask >> bank & 1u) == 0) return false;
+  if (operands_ != nullptr && (operands_->reads(now, bank) || operands_->holds_latch(now, bank))) return false;
+  return banks_[bank]->latch.can_push(now);
+}
+
 std::string Scratchpad::state_text() const {
   std::string text;
   for (std::size_t i = 0; i < banks_.size(); ++i) {
     const ScratchpadBank& bank = *banks_[i];
-    if (!bank.latch.empty() || !bank.operands.empty() || !bank.stores.empty()) {
-      text += fmt::format("bank {}: {} in the latch, {} operands, {} rows to store; ", i, bank.latch.size(), bank.operands.size(), bank.stores.size());
+    if (!bank.latch.empty() || !bank.stores.empty()) {
+      text += fmt::format("bank {}: {} in the latch, {} rows to store; ", i, bank.latch.size(), bank.stores.size());
     }
   }
   return text;

@@ -1,12 +1,14 @@
 #pragma once
 // The scratchpad's banks and their read response path (Scratchpad.scala ScratchpadBank). A read that starts in cycle t leaves the bank in
-// t + 1 into a latch that operands of the array and rows to be stored share; behind it each has an own path per bank.
+// t + 1 into a latch that operands of the array and rows to be stored share; behind it each has an own path per bank. Only the rows to be stored
+// are followed here: operands arrive a fixed time after their read.
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "hw/params/derived.h"
 #include "hw/ports/local_access.h"
+#include "hw/ports/operand_port.h"
 #include "sim/kernel/channel.h"
 #include "sim/kernel/wire.h"
 
@@ -15,8 +17,7 @@ namespace systole::hw {
 // Channels of one bank.
 struct ScratchpadBank {
   ScratchpadBank(const MachineParams& params, int index);
-  Channel<ScratchpadRead> latch;            // pushed when a read starts; at most one per cycle and bank
-  Channel<OperandArrived> operands;         // to the array
+  Channel<ScratchpadRead> latch;            // rows to be stored; operands of the array use it, too, see OperandPort
   Channel<ScratchpadRead> stores;           // to the DMA writer
 };
 
@@ -27,6 +28,10 @@ class Scratchpad final : public Unit {
   // Member of the datapath group behind all who take responses or write, in front of all who read.
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+
+  void bind_operands(const OperandPort& operands) { operands_ = &operands; }
+  // For who stands behind the array's operand reads: may another read of this bank start?
+  [[nodiscard]] bool can_read(Cycle now, std::uint32_t bank) const;
 
   [[nodiscard]] ScratchpadBank& bank(int index) { return *banks_[static_cast<std::size_t>(index)]; }
   [[nodiscard]] Wire<BanksReady>& ready() { return ready_; }
@@ -39,6 +44,7 @@ class Scratchpad final : public Unit {
   const std::uint32_t bank_rows_;
   std::vector<std::unique_ptr<ScratchpadBank>> banks_;
   Wire<BanksReady> ready_;
+  const OperandPort* operands_ = nullptr;
   std::uint32_t written_ = 0;   // banks written in cycle written_in_
   Cycle written_in_ = kNever;
 };

@@ -9,15 +9,86 @@
 #include "hw/params/derived.h"
 #include "hw/ports/command.h"
 #include "isa/local_address.h"
-#include "sim/kernel/channel.h"
+#include "sim/kernel/unit.h"
 
 namespace systole::hw {
 
-// One row of operands (and of results): `id` is the matrix multiplication it belongs to, modulo simultaneous_matmuls().
-struct MeshRow {
-  std::uint8_t id = 0;
-  bool last = false;             // last row of its request
+// Consecutive rows of operands (and of results) that enter the array in consecutive cycles. All belong to one matrix multiplication, whose
+// number modulo simultaneous_matmuls() is `id`.
+struct MeshRows {
+  Cycle first = 0;               // the first row enters
+  std::uint16_t count = 0;
+  std::uint16_t left = 0;        // rows that have come out
+  std::uint16_t step = 0;        // number of the first row in its request
   std::uint16_t request = 0;     // values: which request, counted by MeshInput
+  std::uint8_t id = 0;
+  bool last = false;             // the last row is the last of its request
+};
+
+// Rows inside the array. It never stalls: a row leaves `latency` cycles after it entered. A run of rows may be announced before they enter and
+// be cut short again. MeshInput writes, SystolicArray reads.
+class RowsInside {
+ public:
+  explicit RowsInside(Cycle latency) : latency_(latency) {
+    std::size_t slots = 8;
+    while (slots < latency + 2) slots *= 2;
+    runs_.resize(slots);
+  }
+  void bind_reader(Unit& unit) { reader_ = &unit; }
+
+  // ---- MeshInput
+  void push(Cycle now, const MeshRows& row) {
+    if (size_ != 0) {
+      MeshRows& tail = runs_[(head_ + size_ - 1) & mask()];
+      if (tail.request == row.request && !tail.last && tail.first + tail.count == now) {
+        ++tail.count;
+        tail.last = row.last;
+        reader_->wake_at(now + latency_);
+        return;
+      }
+    }
+    push_run(row);
+  }
+  void push_run(const MeshRows& run) {
+    SYSTOLE_CHECK(size_ < runs_.size());
+    runs_[(head_ + size_) & mask()] = run;
+    ++size_;
+    reader_->wake_at(run.first + latency_);
+  }
+  // Only the first `count` rows of the last run have entered.
+  void cut(unsigned count) {
+    SYSTOLE_CHECK(size_ != 0);
+    MeshRows& tail = runs_[(head_ + size_ - 1) & mask()];
+    tail.count = static_cast<std::uint16_t>(count);
+    tail.last = false;
+    if (count == 0) --size_;
+  }
+
+  // ---- SystolicArray
+  [[nodiscard]] MeshRows* front() { return size_ != 0 ? &runs_[head_] : nullptr; }
+  void pop() {
+    head_ = (head_ + 1) & mask();
+    --size_;
+  }
+  [[nodiscard]] Cycle latency() const { return latency_; }
+
+  // ---- observers
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] bool entered_in(Cycle now) const {
+    for (unsigned i = 0; i < size_; ++i) {
+      const MeshRows& run = runs_[(head_ + i) & mask()];
+      if (now >= run.first && now < run.first + run.count) return true;
+    }
+    return false;
+  }
+
+ private:
+  [[nodiscard]] unsigned mask() const { return static_cast<unsigned>(runs_.size()) - 1; }
+  Cycle latency_;
+  std::vector<MeshRows> runs_;
+  unsigned head_ = 0;
+  unsigned size_ = 0;
+  Unit* reader_ = nullptr;
 };
 
 // Where a result goes, and whose completion it is (ExecuteController.scala mesh_tag). Garbage tags (of a lone compute) take a place, too.
@@ -157,10 +228,10 @@ struct ArrayConfig {
 
 struct ArrayLinks {
   explicit ArrayLinks(const MachineParams& params)
-      : rows("array.rows", static_cast<Cycle>(array_latency(params)), static_cast<unsigned>(array_latency(params)) + 1),
+      : rows(static_cast<Cycle>(array_latency(params))),
         tags(static_cast<unsigned>(simultaneous_matmuls(params)) + 1) {}
 
-  Channel<MeshRow> rows;   // MeshInput -> SystolicArray; the array never stalls
+  RowsInside rows;
   ArrayTags tags;
   ArrayConfig config;
 };

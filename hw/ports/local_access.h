@@ -20,13 +20,9 @@ struct BanksReady {
   std::uint32_t mask = ~std::uint32_t{0};
 };
 
-// A read that starts in this cycle; its data leave the bank in the next one.
+// A row that is read to be stored; its data leave the bank in the next cycle.
 struct ScratchpadRead {
-  bool from_mvout = false;      // false: operand of the array
-  ValueRef values;              // mvout: the row's bytes, captured when the read starts
+  ValueRef values;              // the row's bytes, captured when the read starts
 };
-
-// An operand row that has arrived at the array's side. The bytes were captured when the read started.
-struct OperandArrived {};
 
 }  // namespace systole::hw

@@ -67,16 +67,16 @@ class RandomRequests {
       for (unsigned x = 0; x < kOperands; ++x) {
         if (!flush) last_[x] = r.rows[x][static_cast<std::size_t>(step)];
       }
-      array_->enter(right_behind);
+      if (step == 0) array_->enter_first(right_behind);
       const int shift = step == 0 && right_behind ? last_shift_ : r.what.shift;
       r.expected.push_back(reference_.step(last_[kOperandA], last_[kOperandB], last_[kOperandD], r.what.weight_stationary, propagate_, shift,
                                            r.what.transpose_a, r.what.transpose_b, r.what.transpose_d));
-      if (early && random_() % 3 == 0) check(r, step);
+      if (early && random_() % 3 == 0) check(r, step, step + 1);
     }
     last_shift_ = r.what.shift;
     array_->end();
     if (!r.what.wanted) return;
-    for (int step = 0; step < r.what.rows; ++step) check(r, step);
+    for (int step = 0; step < r.what.rows; ++step) check(r, step, r.what.rows);
   }
 
   void fill(Request& r) {
@@ -105,8 +105,8 @@ class RandomRequests {
     }
   }
 
-  void check(const Request& r, int step) {
-    const std::int32_t* row = array_->output(r.number, step);
+  void check(const Request& r, int step, int entered) {
+    const std::int32_t* row = array_->output(r.number, step, entered);
     ASSERT_EQ(std::vector<std::int32_t>(row, row + dim_), r.expected[static_cast<std::size_t>(step)])
         << "request " << r.number << " row " << step << (r.what.weight_stationary ? " weight" : " output") << "-stationary";
   }

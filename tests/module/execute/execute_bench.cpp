@@ -132,7 +132,7 @@ class Observer : public Unit, public HazardLog {
       events_.control.push_back(now);
       last_ = now;
     }
-    if (array_.rows.pushed_in(now)) {
+    if (array_.rows.entered_in(now)) {
       events_.rows.push_back(now);
       last_ = now;
     }
@@ -163,22 +163,6 @@ class Observer : public Unit, public HazardLog {
   Cycle last_ = 0;
 };
 
-namespace {
-
-std::vector<Channel<OperandArrived>*> responses_of(const MachineParams& params, Scratchpad& scratchpad) {
-  std::vector<Channel<OperandArrived>*> result;
-  for (int i = 0; i < params.scratchpad.banks; ++i) result.push_back(&scratchpad.bank(i).operands);
-  return result;
-}
-
-std::vector<Channel<ScratchpadRead>*> reads_of(const MachineParams& params, Scratchpad& scratchpad) {
-  std::vector<Channel<ScratchpadRead>*> result;
-  for (int i = 0; i < params.scratchpad.banks; ++i) result.push_back(&scratchpad.bank(i).latch);
-  return result;
-}
-
-}  // namespace
-
 struct ExecuteBench::Parts {
   Parts(const MachineParams& params, SchedulerMode mode, ValuePlane* plane)
       : scheduler("scheduler", mode, sc_core::sc_time(1, sc_core::SC_NS)),
@@ -192,9 +176,9 @@ struct ExecuteBench::Parts {
         unroller("unroller", issued, commands),
         systolic("array", params, array, write_back, completions, gemm.get()),
         observer("observer", execute, array, completions, events),
-        mesh("mesh", params, execute, array, responses_of(params, scratchpad), gemm.get(), &observer),
+        mesh("mesh", params, execute, array, gemm.get(), &observer),
         writers("writers", scratchpad, write_back, events),
-        controller("controller", params, commands, execute, array, scratchpad.ready(), reads_of(params, scratchpad), completions, busy, gemm.get()) {
+        controller("controller", params, commands, execute, array, scratchpad.ready(), completions, busy, gemm.get(), &observer) {
     observer.controller = &controller;
     observer.mesh = &mesh;
     observer.source = &source;
