@@ -83,17 +83,12 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const MachineParam
   accumulator_ = std::make_unique<Accumulator>("accumulator", m);
 
   if (values != nullptr) gemm_ = std::make_unique<GemmArray>(m, *values);
-  std::vector<Channel<ScratchpadRead>*> reads;
-  std::vector<Channel<OperandArrived>*> arrivals;
-  for (int i = 0; i < m.scratchpad.banks; ++i) {
-    reads.push_back(&scratchpad_->bank(i).latch);
-    arrivals.push_back(&scratchpad_->bank(i).operands);
-  }
+  scratchpad_->bind_operands(c.execute);
   transpose_unroller_ = std::make_unique<TransposeUnroller>("transpose_unroller", c.to_transpose_unroller, c.execute_queue);
   array_ = std::make_unique<SystolicArray>("systolic_array", m, c.array, c.array_write, c.completions, gemm_.get());
-  mesh_input_ = std::make_unique<MeshInput>("mesh_input", m, c.execute, c.array, arrivals, gemm_.get(), hazards);
+  mesh_input_ = std::make_unique<MeshInput>("mesh_input", m, c.execute, c.array, gemm_.get(), hazards);
   execute_controller_ = std::make_unique<ExecuteController>("execute_controller", m, c.execute_queue, c.execute, c.array,
-                                                            scratchpad_->ready(), reads, c.completions, c.execute_busy, gemm_.get());
+                                                            scratchpad_->ready(), c.completions, c.execute_busy, gemm_.get(), hazards);
 
   load_controller_ = std::make_unique<LoadController>("load_controller", m, c.loads, c.load_progress, c.row_requests, c.zero_rows, c.completions);
   transactions_ = std::make_unique<TransactionTable>(m.dma.max_in_flight);
