@@ -85,7 +85,8 @@ void SharedScaleUnits::evaluate(Cycle now) {
   // A lane granted in cycle g passes a register and the pipeline; its completion is visible `latency` + 2 cycles behind.
   in_pipes_.erase(std::remove_if(in_pipes_.begin(), in_pipes_.end(),
                                  [&](const Element& element) {
-                                   if (element.done > now) return false;
+                                   // The stage in front has had its turn: what completes in the next cycle is entered now.
+                                   if (element.done > now + 1) return false;
                                    --entries_[static_cast<std::size_t>(element.entry)].lanes_left;
                                    return true;
                                  }),

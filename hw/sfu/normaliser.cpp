@@ -172,6 +172,8 @@ void Normaliser::evaluate(Cycle now) {
   drained_ = true;
   for (const Stats& stats : stats_) drained_ = drained_ && !stats.drains();
   for (Server* server : {&divider_, &sqrt_, &reciprocal_, &exp_divider_}) server->sample(now);
+  stddev_multiplier_.sample(now, lowest(State::kWaitScaledInvStddev));
+  exp_multiplier_.sample(now, lowest(State::kWaitScaledInvSumExp));
   lanes_in(now);
   for (std::size_t id = 0; id < stats_.size(); ++id) {
     stats_[id].next = stats_[id].state;
@@ -310,15 +312,14 @@ void Normaliser::step_root(int id, Cycle now) {
       stats.next = State::kGetScaledInvStddev;
       return;
     case State::kGetScaledInvStddev:
-      if (lowest(State::kGetScaledInvStddev) != id) return;
-      stddev_multiplier_.push_back({now + static_cast<Cycle>(params_.sfu.multiplier_latency),
+      if (lowest(State::kGetScaledInvStddev) != id || !stddev_multiplier_.can_push(params_.sfu.multiplier_latency)) return;
+      stddev_multiplier_.products.push_back({now + static_cast<Cycle>(params_.sfu.multiplier_latency),
                                     stats.result.inv_stddev * float_of_bits(stats.row.constants.scale)});
       stats.next = State::kWaitScaledInvStddev;
       return;
     case State::kWaitScaledInvStddev:
-      if (stddev_multiplier_.empty() || stddev_multiplier_.front().out > now) return;
-      stats.result.inv_stddev = stddev_multiplier_.front().value;
-      stddev_multiplier_.pop_front();
+      if (!stddev_multiplier_.result) return;
+      if (stddev_multiplier_.receiver == id) stats.result.inv_stddev = stddev_multiplier_.value;
       stats.next = State::kIdle;
       stats.done = true;
       return;
@@ -346,15 +347,14 @@ void Normaliser::step_exp(int id, Cycle now) {
       stats.next = State::kGetScaledInvSumExp;
       return;
     case State::kGetScaledInvSumExp:
-      if (lowest(State::kGetScaledInvSumExp) != id) return;
-      exp_multiplier_.push_back({now + static_cast<Cycle>(params_.sfu.multiplier_latency),
+      if (lowest(State::kGetScaledInvSumExp) != id || !exp_multiplier_.can_push(params_.sfu.multiplier_latency)) return;
+      exp_multiplier_.products.push_back({now + static_cast<Cycle>(params_.sfu.multiplier_latency),
                                  stats.result.inv_sum_exp * float_of_bits(stats.row.constants.scale)});
       stats.next = State::kWaitScaledInvSumExp;
       return;
     case State::kWaitScaledInvSumExp:
-      if (exp_multiplier_.empty() || exp_multiplier_.front().out > now) return;
-      stats.result.inv_sum_exp = exp_multiplier_.front().value;
-      exp_multiplier_.pop_front();
+      if (!exp_multiplier_.result) return;
+      if (exp_multiplier_.receiver == id) stats.result.inv_sum_exp = exp_multiplier_.value;
       stats.next = State::kIdle;
       stats.done = true;
       return;

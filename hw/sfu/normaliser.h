@@ -63,9 +63,26 @@ class Normaliser final : public Unit, public NormaliserPort {
     std::int64_t value = 0;
     bool summed = false;
   };
-  struct Product {
-    Cycle out = 0;
+  // Elastic pipeline that scales a reciprocal. Its product goes to the lowest id that waits, but every waiting id takes it for its own and goes
+  // on: with two ids close together a product is left over and answers the next request at once. The RTL behaves so (Normalizer.scala).
+  struct Multiplier {
+    struct Product {
+      Cycle out = 0;
+      float value = 0;
+    };
+    std::deque<Product> products;
+    bool result = false;       // a product leaves in the running cycle
     float value = 0;
+    int receiver = -1;
+
+    void sample(Cycle now, int lowest_waiting) {
+      result = lowest_waiting >= 0 && !products.empty() && products.front().out <= now;
+      receiver = lowest_waiting;
+      if (!result) return;
+      value = products.front().value;
+      products.pop_front();
+    }
+    [[nodiscard]] bool can_push(int latency) const { return products.size() < static_cast<std::size_t>(latency); }
   };
   // A unit that serves one request at a time.
   struct Server {
@@ -102,7 +119,7 @@ class Normaliser final : public Unit, public NormaliserPort {
   std::vector<Stats> stats_;
   std::deque<LaneEntry> sum_lanes_, max_lanes_;   // inside the reduction trees
   Server divider_, sqrt_, reciprocal_, exp_divider_;
-  std::deque<Product> stddev_multiplier_, exp_multiplier_;
+  Multiplier stddev_multiplier_, exp_multiplier_;
   // Of the running cycle:
   Cycle evaluated_ = kNever;
   bool drained_ = true;            // no id waited for the lanes at the start of the cycle
