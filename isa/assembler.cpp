@@ -21,7 +21,8 @@ namespace {
 
 class Assembler {
  public:
-  Assembler(std::string name, std::uint64_t max_image_bytes) : name_(std::move(name)), max_image_bytes_(max_image_bytes) {}
+  Assembler(std::string name, std::uint64_t max_image_bytes)
+      : name_(std::move(name)), max_image_bytes_(max_image_bytes) {}
 
   Program assemble(std::string_view text) {
     std::size_t number = 0;
@@ -54,14 +55,19 @@ class Assembler {
 
   void directive(const SourceLine& at) {
     using Handler = void (Assembler::*)(const SourceLine&);
-    static constexpr std::pair<const char*, Handler> kDirectives[] = {
-        {".encoding", &Assembler::encoding},   {".symbol", &Assembler::symbol},
-        {".segment", &Assembler::segment},     {".bytes", &Assembler::bytes},
-        {".word", &Assembler::word},           {".zero", &Assembler::zero},
-        {".fill", &Assembler::fill},           {".region", &Assembler::region},
-        {".host", &Assembler::host},           {".define_region", &Assembler::define_region},
-        {".define_host", &Assembler::define_host}, {".gap", &Assembler::gap},
-        {".fence", &Assembler::fence}};
+    static constexpr std::pair<const char*, Handler> kDirectives[] = {{".encoding", &Assembler::encoding},
+                                                                      {".symbol", &Assembler::symbol},
+                                                                      {".segment", &Assembler::segment},
+                                                                      {".bytes", &Assembler::bytes},
+                                                                      {".word", &Assembler::word},
+                                                                      {".zero", &Assembler::zero},
+                                                                      {".fill", &Assembler::fill},
+                                                                      {".region", &Assembler::region},
+                                                                      {".host", &Assembler::host},
+                                                                      {".define_region", &Assembler::define_region},
+                                                                      {".define_host", &Assembler::define_host},
+                                                                      {".gap", &Assembler::gap},
+                                                                      {".fence", &Assembler::fence}};
     std::vector<std::string> names;
     for (const auto& [name, handler] : kDirectives) {
       if (at.words()[0].text == name) return (this->*handler)(at);
@@ -76,7 +82,8 @@ class Assembler {
     const auto year = [&](const Word& word, std::string_view key) {
       if (word.text == std::string(key) + "=2023") return 2023;
       if (word.text == std::string(key) + "=2025") return 2025;
-      at.fail_choice(word, fmt::format("unknown encoding {}", quoted(word.text)), {std::string(key) + "=2023", std::string(key) + "=2025"});
+      at.fail_choice(word, fmt::format("unknown encoding {}", quoted(word.text)),
+                     {std::string(key) + "=2023", std::string(key) + "=2025"});
     };
     program_.encoding.revision = year(at.words()[1], "revision");
     program_.encoding.loop_conv = year(at.words()[2], "loop_conv");
@@ -89,7 +96,8 @@ class Assembler {
     result.name = unquote_name(at, words[1]);
     result.address = at.any_base(words[2], "address");
     result.bytes = at.any_base(words[3], "size");
-    if (result.bytes > ~std::uint64_t{0} - result.address) at.fail(words[3], fmt::format("{} bytes pass the end of memory", result.bytes));
+    if (result.bytes > ~std::uint64_t{0} - result.address)
+      at.fail(words[3], fmt::format("{} bytes pass the end of memory", result.bytes));
     // Equal names are no error (a program may list a tensor twice); a reference means the first.
     symbols_.emplace(result.name, result.address);
     program_.symbols.push_back(std::move(result));
@@ -108,7 +116,8 @@ class Assembler {
     if (more > max_image_bytes_ - image_bytes_) {
       at.fail(at.words()[0], fmt::format("the initial memory is larger than {} bytes", max_image_bytes_));
     }
-    if (segment.bytes.size() + more > ~std::uint64_t{0} - segment.address) at.fail(at.words()[0], "the segment passes the end of memory");
+    if (segment.bytes.size() + more > ~std::uint64_t{0} - segment.address)
+      at.fail(at.words()[0], "the segment passes the end of memory");
     image_bytes_ += more;
     return segment.bytes;
   }
@@ -123,7 +132,8 @@ class Assembler {
         std::uint8_t byte = 0;
         const char* const first = word.text.data() + digit;
         const auto [stop, error] = std::from_chars(first, first + 2, byte, 16);
-        if (error != std::errc() || stop != first + 2) at.fail({word.text, word.column + digit}, fmt::format("{} is not a hexadecimal byte", quoted({first, 2})));
+        if (error != std::errc() || stop != first + 2)
+          at.fail({word.text, word.column + digit}, fmt::format("{} is not a hexadecimal byte", quoted({first, 2})));
         to.push_back(byte);
       }
     }
@@ -132,7 +142,8 @@ class Assembler {
   void word(const SourceLine& at) {
     if (at.words().size() < 2) at.expect_words(2, ".word <number>...");
     std::vector<std::uint8_t>& to = open_segment(at, 4 * (at.words().size() - 1));
-    for (std::size_t i = 1; i < at.words().size(); ++i) append_word(to, static_cast<std::uint32_t>(signed_word(at, at.words()[i], "word")));
+    for (std::size_t i = 1; i < at.words().size(); ++i)
+      append_word(to, static_cast<std::uint32_t>(signed_word(at, at.words()[i], "word")));
   }
 
   void zero(const SourceLine& at) {
@@ -147,7 +158,8 @@ class Assembler {
     at.expect_words(6, ".fill <bytes> <int8|int32> <lowest> <highest> <seed>");
     const std::uint64_t count = at.any_base(words[1], "size");
     const bool is_byte = words[2].text == "int8";
-    if (!is_byte && words[2].text != "int32") at.fail_choice(words[2], fmt::format("unknown element type {}", quoted(words[2].text)), {"int8", "int32"});
+    if (!is_byte && words[2].text != "int32")
+      at.fail_choice(words[2], fmt::format("unknown element type {}", quoted(words[2].text)), {"int8", "int32"});
     if (!is_byte && count % 4 != 0) at.fail(words[1], fmt::format("{} bytes are not whole int32 elements", count));
     const std::int64_t min = is_byte ? -128 : std::numeric_limits<std::int32_t>::min();
     const std::int64_t max = is_byte ? 127 : std::numeric_limits<std::int32_t>::max();
@@ -156,7 +168,8 @@ class Assembler {
     SplitMix64 random(at.any_base(words[5], "seed"));
     std::vector<std::uint8_t>& to = open_segment(at, count);
     for (std::uint64_t done = 0; done < count; done += is_byte ? 1 : 4) {
-      const std::uint64_t value = static_cast<std::uint64_t>(low) + random.next() % (static_cast<std::uint64_t>(high - low) + 1);
+      const std::uint64_t value =
+          static_cast<std::uint64_t>(low) + random.next() % (static_cast<std::uint64_t>(high - low) + 1);
       if (is_byte) {
         to.push_back(static_cast<std::uint8_t>(value));
       } else {
@@ -172,7 +185,8 @@ class Assembler {
   // ---- items
 
   // "@7": the number of something defined before.
-  static std::optional<std::uint64_t> reference(const SourceLine& at, const Word& word, std::size_t defined, const char* what) {
+  static std::optional<std::uint64_t> reference(const SourceLine& at, const Word& word, std::size_t defined,
+                                                const char* what) {
     if (word.text.front() != '@') return std::nullopt;
     const std::uint64_t index = at.decimal({word.text.substr(1), word.column + 1}, what);
     if (index >= defined) at.fail(word, fmt::format("{} {} of {}", what, index, defined));
@@ -193,7 +207,8 @@ class Assembler {
   void define_region(const SourceLine& at) {
     const auto& words = at.words();
     if (words.size() != 2) at.expect_words(3, ".region <name> [<multiply-accumulates>]");
-    program_.regions.push_back({unquote_name(at, words[1]), words.size() == 3 ? at.any_base(words[2], "multiply-accumulates") : 0});
+    program_.regions.push_back(
+        {unquote_name(at, words[1]), words.size() == 3 ? at.any_base(words[2], "multiply-accumulates") : 0});
   }
 
   void host(const SourceLine& at) {
@@ -212,7 +227,8 @@ class Assembler {
     if (words.size() < 2) at.expect_words(2, ".host <name> [<argument>...]");
     HostOp result;
     result.name = unquote_name(at, words[1]);
-    for (std::size_t i = 2; i < words.size(); ++i) result.arguments.push_back(address(at, words[i], "argument", ~std::uint64_t{0}));
+    for (std::size_t i = 2; i < words.size(); ++i)
+      result.arguments.push_back(address(at, words[i], "argument", ~std::uint64_t{0}));
     program_.host_ops.push_back(std::move(result));
   }
 
@@ -289,7 +305,8 @@ class Assembler {
     }
     for (const Assignment& item : given) {
       if (item.name.text == "rs1" || item.name.text == "rs2") continue;
-      const auto named = std::find_if(entry.fields.begin(), entry.fields.end(), [&](const NamedField& f) { return item.name.text == f.name; });
+      const auto named = std::find_if(entry.fields.begin(), entry.fields.end(),
+                                      [&](const NamedField& f) { return item.name.text == f.name; });
       if (named == entry.fields.end()) {
         std::vector<std::string> names;
         for (const NamedField& field : entry.fields) names.emplace_back(field.name);
@@ -333,7 +350,8 @@ class Assembler {
       at.fail_choice({word.text.substr(1), word.column + 1}, fmt::format("unknown symbol {}", quoted(name)), names);
     }
     if (plus == std::string_view::npos) return found->second;
-    return found->second + at.any_base({word.text.substr(plus + 1), word.column + plus + 1}, "offset", max - found->second);
+    return found->second +
+           at.any_base({word.text.substr(plus + 1), word.column + plus + 1}, "offset", max - found->second);
   }
 
   // 1.5f, or the bit pattern in hexadecimal.
@@ -344,7 +362,8 @@ class Assembler {
     const char* const end = word.text.data() + word.text.size() - 1;  // the f
     const auto [stop, error] = std::from_chars(word.text.data(), end, number);
     if (*end != 'f' || stop != end || error != std::errc()) {
-      at.fail(word, fmt::format("{} {} is neither a number like 1.5f nor a bit pattern like 0x3fc00000", what, quoted(word.text)));
+      at.fail(word, fmt::format("{} {} is neither a number like 1.5f nor a bit pattern like 0x3fc00000", what,
+                                quoted(word.text)));
     }
     std::uint32_t bits = 0;
     std::memcpy(&bits, &number, sizeof bits);

@@ -29,11 +29,14 @@ class Bytes {
     for (int i = 0; i < bytes; ++i) bytes_ += static_cast<char>(static_cast<std::uint8_t>(value >> (8 * i)));
   }
   void text(std::string_view value) {
-    if (value.size() > kMaxNameBytes) throw ConfigError(fmt::format("a name of {} bytes; a container holds at most {}", value.size(), kMaxNameBytes));
+    if (value.size() > kMaxNameBytes)
+      throw ConfigError(fmt::format("a name of {} bytes; a container holds at most {}", value.size(), kMaxNameBytes));
     number(value.size(), 4);
     bytes_ += value;
   }
-  void raw(const std::vector<std::uint8_t>& value) { bytes_.append(reinterpret_cast<const char*>(value.data()), value.size()); }
+  void raw(const std::vector<std::uint8_t>& value) {
+    bytes_.append(reinterpret_cast<const char*>(value.data()), value.size());
+  }
   void raw(std::string_view value) { bytes_ += value; }
   [[nodiscard]] const std::string& get() const { return bytes_; }
 
@@ -108,13 +111,15 @@ std::string section_bytes(Section section, const Program& program) {
 // A range of the file; every read checks that the bytes are there.
 class Cursor {
  public:
-  Cursor(std::string_view bytes, std::size_t offset, const std::string& name) : bytes_(bytes), offset_(offset), name_(name) {}
+  Cursor(std::string_view bytes, std::size_t offset, const std::string& name)
+      : bytes_(bytes), offset_(offset), name_(name) {}
 
   [[nodiscard]] bool at_end() const { return position_ == bytes_.size(); }
   [[nodiscard]] std::uint64_t number(int bytes, const char* what) {
     const std::string_view raw = take(static_cast<std::uint64_t>(bytes), what);
     std::uint64_t value = 0;
-    for (int i = 0; i < bytes; ++i) value |= std::uint64_t{static_cast<std::uint8_t>(raw[static_cast<std::size_t>(i)])} << (8 * i);
+    for (int i = 0; i < bytes; ++i)
+      value |= std::uint64_t{static_cast<std::uint8_t>(raw[static_cast<std::size_t>(i)])} << (8 * i);
     return value;
   }
   [[nodiscard]] std::string_view take(std::uint64_t count, const char* what) {
@@ -137,7 +142,7 @@ class Cursor {
 
  private:
   std::string_view bytes_;
-  std::size_t offset_;      // of bytes_ in the file
+  std::size_t offset_;  // of bytes_ in the file
   const std::string& name_;
   std::size_t position_ = 0;
 };
@@ -170,10 +175,13 @@ std::array<Entry, kSections> section_table(std::string_view bytes, const std::st
     const std::uint64_t offset = entries.number(8, "section offset");
     const std::uint64_t length = entries.number(8, "section size");
     if (kind != i + 1) entries.fail(fmt::format("section kind {} where {} is expected", kind, i + 1));
-    if (offset != end) entries.fail(fmt::format("section {} starts at {} and not where the one before ends ({})", kind, offset, end));
-    if (length > bytes.size() - end) entries.fail(fmt::format("section {} of {} bytes passes the end of the file", kind, length));
+    if (offset != end)
+      entries.fail(fmt::format("section {} starts at {} and not where the one before ends ({})", kind, offset, end));
+    if (length > bytes.size() - end)
+      entries.fail(fmt::format("section {} of {} bytes passes the end of the file", kind, length));
     result[i] = {bytes.substr(offset, length), offset};
-    if (crc32_of(result[i].bytes.data(), result[i].bytes.size()) != crc) entries.fail(fmt::format("the checksum of section {} is wrong", kind));
+    if (crc32_of(result[i].bytes.data(), result[i].bytes.size()) != crc)
+      entries.fail(fmt::format("the checksum of section {} is wrong", kind));
     end += length;
   }
   if (end != bytes.size()) entries.fail(fmt::format("{} bytes behind the last section", bytes.size() - end));
@@ -197,7 +205,8 @@ Item item(Cursor& cursor, const Program& program) {
   switch (result.kind) {
     case ItemKind::kCommand:
       result.instruction.funct = static_cast<std::uint8_t>(cursor.number(1, "funct"));
-      if (result.instruction.funct > kMaxFunct) cursor.fail(fmt::format("funct {} is larger than {}", result.instruction.funct, kMaxFunct));
+      if (result.instruction.funct > kMaxFunct)
+        cursor.fail(fmt::format("funct {} is larger than {}", result.instruction.funct, kMaxFunct));
       result.instruction.rs1 = cursor.number(8, "rs1");
       result.instruction.rs2 = cursor.number(8, "rs2");
       return result;
@@ -217,7 +226,8 @@ Item item(Cursor& cursor, const Program& program) {
 }
 
 void check_range(const Cursor& cursor, std::uint64_t address, std::uint64_t bytes) {
-  if (bytes > ~std::uint64_t{0} - address) cursor.fail(fmt::format("{} bytes at {:#x} pass the end of memory", bytes, address));
+  if (bytes > ~std::uint64_t{0} - address)
+    cursor.fail(fmt::format("{} bytes at {:#x} pass the end of memory", bytes, address));
 }
 
 }  // namespace
@@ -294,6 +304,8 @@ std::string format_container(const Program& program) {
   return file.get();
 }
 
-void write_container(const std::string& path, const Program& program) { write_atomically(path, format_container(program)); }
+void write_container(const std::string& path, const Program& program) {
+  write_atomically(path, format_container(program));
+}
 
 }  // namespace systole::isa

@@ -24,7 +24,8 @@ bool used_in_order(const Program& program, ItemKind kind, std::size_t count) {
 
 std::size_t zero_run(const std::vector<std::uint8_t>& bytes, std::size_t from) {
   const auto first = bytes.begin() + static_cast<std::ptrdiff_t>(from);
-  return static_cast<std::size_t>(std::find_if(first, bytes.end(), [](std::uint8_t byte) { return byte != 0; }) - first);
+  return static_cast<std::size_t>(std::find_if(first, bytes.end(), [](std::uint8_t byte) { return byte != 0; }) -
+                                  first);
 }
 
 void append_segment(std::string& text, const Segment& segment) {
@@ -61,8 +62,10 @@ std::string host_text(const HostOp& operation) {
 }  // namespace
 
 std::string disassemble(const Program& program) {
-  std::string text = fmt::format(".encoding revision={} loop_conv={}\n", program.encoding.revision, program.encoding.loop_conv);
-  for (const Symbol& symbol : program.symbols) text += fmt::format(".symbol {} {:#x} {}\n", quote_name(symbol.name), symbol.address, symbol.bytes);
+  std::string text =
+      fmt::format(".encoding revision={} loop_conv={}\n", program.encoding.revision, program.encoding.loop_conv);
+  for (const Symbol& symbol : program.symbols)
+    text += fmt::format(".symbol {} {:#x} {}\n", quote_name(symbol.name), symbol.address, symbol.bytes);
   for (const Segment& segment : program.image) append_segment(text, segment);
   const bool inline_regions = used_in_order(program, ItemKind::kRegion, program.regions.size());
   const bool inline_hosts = used_in_order(program, ItemKind::kHostOp, program.host_ops.size());
@@ -86,10 +89,12 @@ std::string disassemble(const Program& program) {
         text += ".fence\n";
         break;
       case ItemKind::kRegion:
-        text += ".region " + (inline_regions ? region_text(program.regions[item.value]) : fmt::format("@{}", item.value)) + "\n";
+        text += ".region " +
+                (inline_regions ? region_text(program.regions[item.value]) : fmt::format("@{}", item.value)) + "\n";
         break;
       case ItemKind::kHostOp:
-        text += ".host " + (inline_hosts ? host_text(program.host_ops[item.value]) : fmt::format("@{}", item.value)) + "\n";
+        text +=
+            ".host " + (inline_hosts ? host_text(program.host_ops[item.value]) : fmt::format("@{}", item.value)) + "\n";
         break;
     }
   }

@@ -79,7 +79,8 @@ class Object {
     }
   }
   [[noreturn]] void fail(const std::string& what) const {
-    throw ConfigError(fmt::format("{}: error: {}{}", file_, path_.empty() ? "" : path_.substr(0, path_.size() - 1) + ": ", what));
+    throw ConfigError(
+        fmt::format("{}: error: {}{}", file_, path_.empty() ? "" : path_.substr(0, path_.size() - 1) + ": ", what));
   }
 
  private:
@@ -146,7 +147,9 @@ std::string list(const std::vector<std::uint64_t>& numbers) { return fmt::format
 
 std::string port_text(const PortCounts& counts) {
   std::string text = fmt::format("{{\"transactions\": {}, \"beats\": {}", counts.transactions, counts.beats);
-  const auto add = [&](int i) { text += fmt::format(", \"{}\": {}", size_key(i), counts.size[static_cast<std::size_t>(i)]); };
+  const auto add = [&](int i) {
+    text += fmt::format(", \"{}\": {}", size_key(i), counts.size[static_cast<std::size_t>(i)]);
+  };
   for (const int i : kUsualSizes) add(i);
   for (int i = 0; i < PortCounts::kSizes; ++i) {
     if (!usual(i) && counts.size[static_cast<std::size_t>(i)] != 0) add(i);
@@ -191,13 +194,14 @@ class Comparison {
     text(key, crc32_text(expected), crc32_text(actual));
   }
   // `step`: element i stands for event i * step.
-  void numbers(const std::string& key, const std::vector<std::uint64_t>& expected, const std::vector<std::uint64_t>& actual,
-               std::uint64_t step) {
+  void numbers(const std::string& key, const std::vector<std::uint64_t>& expected,
+               const std::vector<std::uint64_t>& actual, std::uint64_t step) {
     const std::size_t common = std::min(expected.size(), actual.size());
     for (std::size_t i = 0; i < common; ++i) {
       if (expected[i] == actual[i]) continue;
       const auto delta = static_cast<std::int64_t>(actual[i] - expected[i]);
-      return note("{}[{}] (number {}): expected cycle {}, got {} ({:+})", key, i, i * step, expected[i], actual[i], delta);
+      return note("{}[{}] (number {}): expected cycle {}, got {} ({:+})", key, i, i * step, expected[i], actual[i],
+                  delta);
     }
     if (expected.size() != actual.size()) note("{}: expected {} entries, got {}", key, expected.size(), actual.size());
   }
@@ -228,7 +232,8 @@ void compare_checks(Comparison& compare, const Expectation& expected, const Expe
     const CheckResult& e = (*expected.checks)[i];
     const CheckResult& a = (*actual.checks)[i];
     const std::string key = fmt::format("checks[{}]", i);
-    compare.text(key + " range", fmt::format("{:x}+{}", e.address, e.bytes), fmt::format("{:x}+{}", a.address, a.bytes));
+    compare.text(key + " range", fmt::format("{:x}+{}", e.address, e.bytes),
+                 fmt::format("{:x}+{}", a.address, a.bytes));
     compare.crc(fmt::format("{} (memory {:#x}, {} bytes)", key, e.address, e.bytes), e.crc32, a.crc32);
   }
 }
@@ -297,7 +302,9 @@ Expectation read_expectation(const std::string& path) { return parse_expectation
 
 std::string format_expectation(const Expectation& e) {
   std::vector<std::string> lines;
-  const auto add = [&](const char* key, const std::string& value) { lines.push_back(fmt::format("  \"{}\": {}", key, value)); };
+  const auto add = [&](const char* key, const std::string& value) {
+    lines.push_back(fmt::format("  \"{}\": {}", key, value));
+  };
   const auto number = [&](const char* key, std::uint64_t value) { add(key, std::to_string(value)); };
   const auto crc = [&](const char* key, std::uint32_t value) { add(key, "\"" + crc32_text(value) + "\""); };
   add("format", fmt::format("\"{}\"", kFormat));

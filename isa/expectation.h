@@ -1,5 +1,6 @@
 #pragma once
-// "systole-expect 1": what a machine did with a trace - cycles, port traffic, final memory. Written by a run, read as a golden file.
+// "systole-expect 1": what a machine did with a trace - cycles, port traffic, final memory. Written by a run, read as a
+// golden file.
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -11,10 +12,10 @@ namespace systole::isa {
 
 // Transactions of one kind at the memory port.
 struct PortCounts {
-  static constexpr int kSizes = 9;                  // 1, 2, 4, ..., 256 bytes
+  static constexpr int kSizes = 9;  // 1, 2, 4, ..., 256 bytes
   std::uint64_t transactions = 0;
   std::uint64_t beats = 0;
-  std::array<std::uint64_t, kSizes> size{};         // transactions of 2^i bytes
+  std::array<std::uint64_t, kSizes> size{};  // transactions of 2^i bytes
 
   // Books one transaction of 2^lg_bytes bytes.
   void add(int lg_bytes, std::uint64_t transaction_beats) {
@@ -32,7 +33,7 @@ struct CheckResult {
 
 // AXI port of a memory system with a last-level cache.
 struct AxiExpectation {
-  std::uint64_t reads = 0;                          // bursts of one cache line
+  std::uint64_t reads = 0;  // bursts of one cache line
   std::uint64_t writes = 0;
   std::optional<std::uint64_t> last_cycle;
   std::uint32_t ar_crc32 = 0;
@@ -55,7 +56,7 @@ struct Expectation {
   std::uint64_t commands = 0;
   std::uint64_t cycles = 0;
   std::vector<std::uint64_t> fences;
-  std::uint64_t accept_every = 1;                   // step of `accept`: see accept_step()
+  std::uint64_t accept_every = 1;  // step of `accept`: see accept_step()
   std::vector<std::uint64_t> accept;
   std::uint32_t accept_crc32 = 0;
   PortCounts get;
@@ -68,7 +69,7 @@ struct Expectation {
   std::optional<std::uint32_t> port_d_request_crc32;
   std::optional<AxiExpectation> axi;
   std::optional<CacheExpectation> l2;
-  std::optional<std::vector<CheckResult>> checks;   // absent when the memory content is not part of the expectation
+  std::optional<std::vector<CheckResult>> checks;  // absent when the memory content is not part of the expectation
 };
 
 // 1 up to 400 commands, else 100.
@@ -79,10 +80,10 @@ struct Expectation {
 [[nodiscard]] Expectation parse_expectation(std::string_view json, const std::string& name);
 
 [[nodiscard]] std::string format_expectation(const Expectation& expectation);
-void write_expectation(const std::string& path, const Expectation& expectation);   // atomically
+void write_expectation(const std::string& path, const Expectation& expectation);  // atomically
 
-// The first difference in the order in which one debugs: set-up, memory, transactions, port beats, fences, acceptance, checksums.
-// Keys that `expected` does not have are not compared. Empty when equal.
+// The first difference in the order in which one debugs: set-up, memory, transactions, port beats, fences, acceptance,
+// checksums. Keys that `expected` does not have are not compared. Empty when equal.
 [[nodiscard]] std::string first_difference(const Expectation& expected, const Expectation& actual);
 
 // "X.expect.json" beside "X.trace" or "X.trace.gz".

@@ -45,19 +45,24 @@ void Geometry::validate() const {
   require_power_of_two("accumulator.banks", accumulator_banks, 1, 1024);
   require_power_of_two("dma.max_bytes", max_request_bytes, 4, 4096);
   if (scratchpad_rows() < 2 * dim) {
-    throw ConfigError(fmt::format("geometry: a scratchpad of {} KiB holds fewer than two tiles of {} rows", scratchpad_kib, dim));
+    throw ConfigError(
+        fmt::format("geometry: a scratchpad of {} KiB holds fewer than two tiles of {} rows", scratchpad_kib, dim));
   }
   if (accumulator_rows() < 2 * dim) {
-    throw ConfigError(fmt::format("geometry: an accumulator of {} KiB holds fewer than two tiles of {} rows", accumulator_kib, dim));
+    throw ConfigError(
+        fmt::format("geometry: an accumulator of {} KiB holds fewer than two tiles of {} rows", accumulator_kib, dim));
   }
   if (scratchpad_rows() < scratchpad_banks || accumulator_rows() < accumulator_banks) {
     throw ConfigError("geometry: a bank has no row");
   }
   // Bits 26 and up of a local address carry flags; the bit above the row number marks "no operand".
   constexpr int kMaxRowBits = 25;
-  if (row_bits() > kMaxRowBits) throw ConfigError(fmt::format("geometry: row numbers need {} bits, more than {}", row_bits(), kMaxRowBits));
-  if (spatial_bits < 16 || spatial_bits > 32) throw ConfigError(fmt::format("geometry: spatial_bits = {} is not in 16..32", spatial_bits));
-  if (stats_ids < 1 || stats_ids > 256) throw ConfigError(fmt::format("geometry: stats_ids = {} is not in 1..256", stats_ids));
+  if (row_bits() > kMaxRowBits)
+    throw ConfigError(fmt::format("geometry: row numbers need {} bits, more than {}", row_bits(), kMaxRowBits));
+  if (spatial_bits < 16 || spatial_bits > 32)
+    throw ConfigError(fmt::format("geometry: spatial_bits = {} is not in 16..32", spatial_bits));
+  if (stats_ids < 1 || stats_ids > 256)
+    throw ConfigError(fmt::format("geometry: stats_ids = {} is not in 1..256", stats_ids));
   require_choice("revision", revision, 2023, 2025);
   require_choice("loop_conv encoding", loop_conv_encoding, 2023, 2025);
 }
@@ -71,8 +76,10 @@ Geometry geometry_of(const Trace& trace) {
     const char* const end = value->data() + value->size();
     const auto [stop, error] = std::from_chars(value->data(), end, field);
     if (error != std::errc() || stop != end) {
-      const auto entry = std::find_if(trace.machine.begin(), trace.machine.end(), [&](const MachineSetting& s) { return s.key == key; });
-      throw ConfigError(fmt::format("{}:{}: error: machine {} = '{}' is not a number", trace.name, entry->line, key, value->substr(0, 40)));
+      const auto entry = std::find_if(trace.machine.begin(), trace.machine.end(),
+                                      [&](const MachineSetting& s) { return s.key == key; });
+      throw ConfigError(fmt::format("{}:{}: error: machine {} = '{}' is not a number", trace.name, entry->line, key,
+                                    value->substr(0, 40)));
     }
   };
   const auto read_flag = [&](const char* key, bool& field) {

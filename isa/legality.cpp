@@ -38,10 +38,12 @@ class Checker {
           fenced_ = true;
           break;
         case ItemKind::kRegion:
-          if (item.value >= program_.regions.size()) error(fmt::format("region {} of {}", item.value, program_.regions.size()));
+          if (item.value >= program_.regions.size())
+            error(fmt::format("region {} of {}", item.value, program_.regions.size()));
           break;
         case ItemKind::kHostOp:
-          if (item.value >= program_.host_ops.size()) error(fmt::format("host operation {} of {}", item.value, program_.host_ops.size()));
+          if (item.value >= program_.host_ops.size())
+            error(fmt::format("host operation {} of {}", item.value, program_.host_ops.size()));
           break;
         case ItemKind::kGap:
           break;
@@ -59,19 +61,22 @@ class Checker {
   void warn(const std::string& what) { add(Severity::kWarning, what); }
   void add(Severity severity, const std::string& what) {
     if (findings_.size() >= max_findings_) return;
-    findings_.push_back({severity, item_, what,
-                         current_ == nullptr ? "" : disassemble(*current_, geometry_.revision, geometry_.loop_conv_encoding)});
+    findings_.push_back(
+        {severity, item_, what,
+         current_ == nullptr ? "" : disassemble(*current_, geometry_.revision, geometry_.loop_conv_encoding)});
   }
 
   void check_image() {
     item_ = 0;
     for (const Segment& segment : program_.image) {
       if (!memory_.contains(segment.address, segment.bytes.size())) {
-        error(fmt::format("initial memory of {} bytes at {:#x} lies outside of main memory", segment.bytes.size(), segment.address));
+        error(fmt::format("initial memory of {} bytes at {:#x} lies outside of main memory", segment.bytes.size(),
+                          segment.address));
       }
     }
     for (const Symbol& symbol : program_.symbols) {
-      if (!memory_.contains(symbol.address, symbol.bytes)) warn(fmt::format("symbol '{}' lies outside of main memory", symbol.name));
+      if (!memory_.contains(symbol.address, symbol.bytes))
+        warn(fmt::format("symbol '{}' lies outside of main memory", symbol.name));
     }
   }
 
@@ -155,7 +160,8 @@ class Checker {
     const std::uint64_t first = local.row(row_bits_);
     const std::uint64_t rows = rows_of(accumulator);
     if (first + span > rows) {
-      error(fmt::format("{}: rows {}..{} of the {}, which has {}", what, first, first + span - 1, name_of(accumulator), rows));
+      error(fmt::format("{}: rows {}..{} of the {}, which has {}", what, first, first + span - 1, name_of(accumulator),
+                        rows));
     }
     // Between the row number and the flags nothing is decoded, except the row group of extension E4.
     const std::uint32_t unused_mask = ((1u << LocalAddress::kNormCommandShift) - 1) & ~((1u << row_bits_) - 1);
@@ -163,13 +169,16 @@ class Checker {
     if (geometry_.extensions.deferred_softmax && row_bits_ < LocalAddress::kRowGroupShift) {
       unused &= (1u << LocalAddress::kRowGroupShift) - 1;
     }
-    if (unused != 0) warn(fmt::format("{}: address bits {:#x} above the {}-bit row number are not decoded", what, unused, row_bits_));
+    if (unused != 0)
+      warn(fmt::format("{}: address bits {:#x} above the {}-bit row number are not decoded", what, unused, row_bits_));
   }
 
-  void memory_range(std::uint64_t address, std::uint64_t stride, std::uint64_t rows, std::uint64_t row_bytes, const char* what) {
+  void memory_range(std::uint64_t address, std::uint64_t stride, std::uint64_t rows, std::uint64_t row_bytes,
+                    const char* what) {
     for (const std::uint64_t row : {std::uint64_t{0}, rows - 1}) {
       if (memory_.contains(address + row * stride, row_bytes)) continue;
-      return error(fmt::format("{}: {} bytes at {:#x} lie outside of main memory", what, row_bytes, address + row * stride));
+      return error(
+          fmt::format("{}: {} bytes at {:#x} lie outside of main memory", what, row_bytes, address + row * stride));
     }
   }
 
@@ -193,8 +202,10 @@ class Checker {
     namespace f = fields::ConfigLd;
     const std::uint64_t state = f::state.get(instruction);
     if (state >= loads_.size()) return error(fmt::format("load state {} of {}", state, loads_.size()));
-    if (f::pixel_repeats.get(instruction) > dim_) error(fmt::format("{} pixel repeats; at most {}", f::pixel_repeats.get(instruction), dim_));
-    loads_[state] = {true, f::shrink.get(instruction) != 0, f::stride.get(instruction), f::block_stride.get(instruction)};
+    if (f::pixel_repeats.get(instruction) > dim_)
+      error(fmt::format("{} pixel repeats; at most {}", f::pixel_repeats.get(instruction), dim_));
+    loads_[state] = {true, f::shrink.get(instruction) != 0, f::stride.get(instruction),
+                     f::block_stride.get(instruction)};
   }
 
   void load(const Instruction& instruction, std::size_t index) {
@@ -230,17 +241,23 @@ class Checker {
     const bool a_through = weight_stationary_ ? a_transpose_ : !a_transpose_;
     if (a_through && b_transpose_) error("both operands need the one transposer");
     constexpr std::uint64_t kMaxShift = 31;
-    if (f::in_shift.get(instruction) > kMaxShift) warn(fmt::format("shift by {}: only 5 bits are decoded", f::in_shift.get(instruction)));
+    if (f::in_shift.get(instruction) > kMaxShift)
+      warn(fmt::format("shift by {}: only 5 bits are decoded", f::in_shift.get(instruction)));
   }
 
-  [[nodiscard]] bool garbage(std::uint64_t local) const { return LocalAddress(static_cast<std::uint32_t>(local)).is_garbage(row_bits_); }
+  [[nodiscard]] bool garbage(std::uint64_t local) const {
+    return LocalAddress(static_cast<std::uint32_t>(local)).is_garbage(row_bits_);
+  }
 
   // An operand of the array; `stored_rows` rows lie `stride` rows apart.
-  void operand(std::uint64_t local, std::uint64_t cols, std::uint64_t rows, std::uint64_t stored_rows, std::uint64_t stride, const char* what, bool source) {
+  void operand(std::uint64_t local, std::uint64_t cols, std::uint64_t rows, std::uint64_t stored_rows,
+               std::uint64_t stride, const char* what, bool source) {
     if (garbage(local)) return;
-    if (rows > dim_ || cols > dim_) return error(fmt::format("{}: {} rows, {} columns; at most {}", what, rows, cols, dim_));
+    if (rows > dim_ || cols > dim_)
+      return error(fmt::format("{}: {} rows, {} columns; at most {}", what, rows, cols, dim_));
     const LocalAddress address(static_cast<std::uint32_t>(local));
-    if (source && address.is_accumulator()) return error(fmt::format("{} lies in the accumulator: the machine would hang", what));
+    if (source && address.is_accumulator())
+      return error(fmt::format("{} lies in the accumulator: the machine would hang", what));
     if (stored_rows > 0) local_range(address, (stored_rows - 1) * stride + 1, what);
   }
 
@@ -253,27 +270,35 @@ class Checker {
     result_rows_ = garbage(f::out_local.get(instruction)) ? 0 : f::out_rows.get(instruction);
     const std::uint64_t cols = f::cols.get(instruction);
     const std::uint64_t rows = f::rows.get(instruction);
-    operand(f::local.get(instruction), cols, rows, weight_stationary_ && b_transpose_ ? cols : rows, 1, "operand of the preload", true);
+    operand(f::local.get(instruction), cols, rows, weight_stationary_ && b_transpose_ ? cols : rows, 1,
+            "operand of the preload", true);
     const std::uint64_t out_rows = f::out_rows.get(instruction);
-    operand(f::out_local.get(instruction), f::out_cols.get(instruction), out_rows, out_rows, weight_stationary_ ? c_stride_ : 1, "destination", false);
-    if (!weight_stationary_ && c_stride_ != 1) warn(fmt::format("a C stride of {} counts from the last row in the output-stationary dataflow", c_stride_));
+    operand(f::out_local.get(instruction), f::out_cols.get(instruction), out_rows, out_rows,
+            weight_stationary_ ? c_stride_ : 1, "destination", false);
+    if (!weight_stationary_ && c_stride_ != 1)
+      warn(fmt::format("a C stride of {} counts from the last row in the output-stationary dataflow", c_stride_));
   }
 
   void compute(const Instruction& instruction, bool flip) {
     namespace f = fields::ComputeFlip;
     if (!preload_pending_) error("compute without a preload before it");
-    if (flip && preload_pending_ && preload_garbage_ && weight_stationary_) error("flips to weights that no preload has brought");
+    if (flip && preload_pending_ && preload_garbage_ && weight_stationary_)
+      error("flips to weights that no preload has brought");
     const std::uint64_t a_rows = f::a_rows.get(instruction);
     constexpr std::uint64_t kLeastRows = 4;
-    const std::uint64_t streamed = std::max({a_rows, garbage(f::b_local.get(instruction)) ? 0 : f::b_rows.get(instruction), kLeastRows});
-    if (preload_pending_ && weight_stationary_ && result_rows_ > streamed) error(fmt::format("{} rows of results of {} rows of operands", result_rows_, a_rows));
+    const std::uint64_t streamed =
+        std::max({a_rows, garbage(f::b_local.get(instruction)) ? 0 : f::b_rows.get(instruction), kLeastRows});
+    if (preload_pending_ && weight_stationary_ && result_rows_ > streamed)
+      error(fmt::format("{} rows of results of {} rows of operands", result_rows_, a_rows));
     preload_pending_ = false;
     const std::uint64_t a_cols = f::a_cols.get(instruction);
-    if (garbage(f::a_local.get(instruction)) && a_rows > 0 && a_cols > 0) error("operand A is absent: the machine would use stale data");
+    if (garbage(f::a_local.get(instruction)) && a_rows > 0 && a_cols > 0)
+      error("operand A is absent: the machine would use stale data");
     operand(f::a_local.get(instruction), a_cols, a_rows, a_transpose_ ? a_cols : a_rows, a_stride_, "operand A", true);
     const std::uint64_t b_rows = f::b_rows.get(instruction);
     const std::uint64_t b_cols = f::b_cols.get(instruction);
-    operand(f::b_local.get(instruction), b_cols, b_rows, !weight_stationary_ && b_transpose_ ? b_cols : b_rows, 1, "operand B", true);
+    operand(f::b_local.get(instruction), b_cols, b_rows, !weight_stationary_ && b_transpose_ ? b_cols : b_rows, 1,
+            "operand B", true);
   }
 
   // ---- stores
@@ -295,7 +320,8 @@ class Checker {
     if (!geometry_.normaliser) return error("this machine has no normaliser");
     const std::uint64_t select = f::ext_select.get(instruction);
     const Extensions& extensions = geometry_.extensions;
-    const bool present[] = {true, extensions.pre_shift, extensions.layer_norm_affine, extensions.deferred_softmax, extensions.wide_variance};
+    const bool present[] = {true, extensions.pre_shift, extensions.layer_norm_affine, extensions.deferred_softmax,
+                            extensions.wide_variance};
     if (select >= std::size(present)) return error(fmt::format("unknown extension register {}", select));
     if (!present[select]) error(fmt::format("this machine does not have the extension of register {}", select));
     if (select == 0 && f::stats_id.get(instruction) >= static_cast<std::uint64_t>(geometry_.stats_ids)) {
@@ -350,7 +376,8 @@ class Checker {
       slot.j = f::max_j.get(instruction);
       slot.k = f::max_k.get(instruction);
       for (const Field& pad : {f::pad_i, f::pad_j, f::pad_k}) {
-        if (pad.get(instruction) >= dim_) error(fmt::format("a padding of {} rows or columns; at most {}", pad.get(instruction), dim_ - 1));
+        if (pad.get(instruction) >= dim_)
+          error(fmt::format("a padding of {} rows or columns; at most {}", pad.get(instruction), dim_ - 1));
       }
     } else if (op == Op::kLoopWsAddrsDc) {
       slot.d = fields::LoopWsAddrsDc::d.get(instruction);
@@ -370,14 +397,17 @@ class Checker {
     }
     const std::uint64_t results = slot.i * slot.j * dim_;
     const std::uint64_t accumulator_half = rows_of(true) / 2;
-    if (results > accumulator_half) error(fmt::format("{} rows of results; half of the accumulator has {}", results, accumulator_half));
+    if (results > accumulator_half)
+      error(fmt::format("{} rows of results; half of the accumulator has {}", results, accumulator_half));
     const std::uint64_t activation = f::activation.get(instruction);
-    const bool normalising = activation == static_cast<std::uint64_t>(Activation::kLayerNorm) || activation == static_cast<std::uint64_t>(Activation::kSoftmax);
+    const bool normalising = activation == static_cast<std::uint64_t>(Activation::kLayerNorm) ||
+                             activation == static_cast<std::uint64_t>(Activation::kSoftmax);
     if (normalising && !geometry_.normaliser) error("this machine has no normaliser");
     if (normalising && f::full_c.get(instruction) != 0) error("LayerNorm or softmax with full-width results");
     if (resadd) {
       if (slot.d != 0) error("a residual addition with a bias");
-      if (f::a_transpose.get(instruction) != 0 || f::b_transpose.get(instruction) != 0) error("a residual addition with a transposed operand");
+      if (f::a_transpose.get(instruction) != 0 || f::b_transpose.get(instruction) != 0)
+        error("a residual addition with a transposed operand");
       return;
     }
     if (!execute_configured_) error("the array is used before its config_ex");
@@ -389,13 +419,15 @@ class Checker {
     // With the same id (or none) A grows from the start and B from the end of one half.
     const bool same_half = f::a_spad_id.get(instruction) == f::b_spad_id.get(instruction);
     const std::uint64_t needed = same_half ? a_rows + b_rows : std::max(a_rows, b_rows);
-    if (needed > scratchpad_half) error(fmt::format("{} rows of operands; half of the scratchpad has {}", needed, scratchpad_half));
+    if (needed > scratchpad_half)
+      error(fmt::format("{} rows of operands; half of the scratchpad has {}", needed, scratchpad_half));
   }
 
   // ---- LOOP_CONV_WS
 
   struct ConvSlot {
-    std::uint64_t stride = 0, kernel_dilation = 0, batches = 0, pochs = 0, krows = 0, kcols = 0, kchs = 0, orows = 0, ocols = 0;
+    std::uint64_t stride = 0, kernel_dilation = 0, batches = 0, pochs = 0, krows = 0, kcols = 0, kchs = 0, orows = 0,
+                  ocols = 0;
   };
 
   void config_conv(Op op, const Instruction& instruction) {
@@ -422,15 +454,19 @@ class Checker {
     const ConvSlot& slot = conv_[conv_slot_];
     conv_slot_ ^= 1;
     preload_pending_ = false;
-    for (const Field& field : {f::wrot180, f::trans_output_1203, f::trans_weight_1203, f::trans_weight_0132, f::trans_input_3120, f::input_dilated}) {
+    for (const Field& field : {f::wrot180, f::trans_output_1203, f::trans_weight_1203, f::trans_weight_0132,
+                               f::trans_input_3120, f::input_dilated}) {
       if (field.get(instruction) != 0) return error("convolutions for training are not part of this machine");
     }
-    for (const std::uint64_t size : {slot.stride, slot.kernel_dilation, slot.batches, slot.pochs, slot.krows, slot.kcols, slot.kchs, slot.orows, slot.ocols}) {
-      if (size == 0) return error("convolution with an empty dimension (each of the two loop slots keeps its own configuration)");
+    for (const std::uint64_t size : {slot.stride, slot.kernel_dilation, slot.batches, slot.pochs, slot.krows,
+                                     slot.kcols, slot.kchs, slot.orows, slot.ocols}) {
+      if (size == 0)
+        return error("convolution with an empty dimension (each of the two loop slots keeps its own configuration)");
     }
     if (!execute_configured_) error("the array is used before its config_ex");
     const std::uint64_t results = ceil_div(slot.pochs, dim_) * slot.batches * slot.orows * slot.ocols;
-    if (results > rows_of(true) / 2) error(fmt::format("{} rows of results; half of the accumulator has {}", results, rows_of(true) / 2));
+    if (results > rows_of(true) / 2)
+      error(fmt::format("{} rows of results; half of the accumulator has {}", results, rows_of(true) / 2));
     const std::uint64_t downsample = f::downsample.get(instruction);
     const std::uint64_t input_rows = (slot.orows * slot.stride + slot.kernel_dilation * (slot.krows - 1)) >> downsample;
     const std::uint64_t input_cols = (slot.ocols * slot.stride + slot.kernel_dilation * (slot.kcols - 1)) >> downsample;
@@ -438,7 +474,8 @@ class Checker {
     const std::uint64_t weights = ceil_div(slot.pochs, dim_) * slot.krows * slot.kcols * slot.kchs;
     const bool same_half = f::a_spad_id.get(instruction) == f::b_spad_id.get(instruction);
     const std::uint64_t needed = same_half ? inputs + weights : std::max(inputs, weights);
-    if (needed > rows_of(false) / 2) error(fmt::format("{} rows of operands; half of the scratchpad has {}", needed, rows_of(false) / 2));
+    if (needed > rows_of(false) / 2)
+      error(fmt::format("{} rows of operands; half of the scratchpad has {}", needed, rows_of(false) / 2));
   }
 
   const Program& program_;
@@ -477,14 +514,15 @@ class Checker {
 
 }  // namespace
 
-std::vector<Finding> check_legality(const Program& program, const Geometry& geometry, const MemoryRange& memory, std::size_t max_findings) {
+std::vector<Finding> check_legality(const Program& program, const Geometry& geometry, const MemoryRange& memory,
+                                    std::size_t max_findings) {
   geometry.validate();
   return Checker(program, geometry, memory, max_findings).check();
 }
 
 std::string to_string(const Finding& finding) {
-  return fmt::format("item {}: {}: {}{}", finding.item, finding.severity == Severity::kError ? "error" : "warning", finding.what,
-                     finding.instruction.empty() ? "" : " (" + finding.instruction + ")");
+  return fmt::format("item {}: {}: {}{}", finding.item, finding.severity == Severity::kError ? "error" : "warning",
+                     finding.what, finding.instruction.empty() ? "" : " (" + finding.instruction + ")");
 }
 
 }  // namespace systole::isa

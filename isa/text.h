@@ -1,5 +1,6 @@
 #pragma once
-// Words of a line and the numbers in them, with errors that name file, line and column: shared by the text readers of isa.
+// Words of a line and the numbers in them, with errors that name file, line and column: shared by the text readers of
+// isa.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -37,7 +38,8 @@ class SourceLine {
   // Numbers; `what` names the operand in the error.
   [[nodiscard]] std::uint64_t decimal(const Word& word, const char* what, std::uint64_t max = ~std::uint64_t{0}) const;
   [[nodiscard]] std::uint64_t hexadecimal(const Word& word, const char* what) const;
-  [[nodiscard]] std::int64_t signed_decimal(const Word& word, const char* what, std::int64_t min, std::int64_t max) const;
+  [[nodiscard]] std::int64_t signed_decimal(const Word& word, const char* what, std::int64_t min,
+                                            std::int64_t max) const;
   // Decimal, or hexadecimal with 0x in front.
   [[nodiscard]] std::uint64_t any_base(const Word& word, const char* what, std::uint64_t max = ~std::uint64_t{0}) const;
 
@@ -51,7 +53,8 @@ class SourceLine {
 // Splits `text` at newlines; a carriage return before the newline belongs to it.
 [[nodiscard]] std::vector<std::string_view> split_lines(std::string_view text);
 
-// A name between double quotes with \", \\ and \xHH for what cannot stand for itself, and back. A word without quotes is the name itself.
+// A name between double quotes with \", \\ and \xHH for what cannot stand for itself, and back. A word without quotes
+// is the name itself.
 [[nodiscard]] std::string quote_name(std::string_view name);
 [[nodiscard]] std::string unquote_name(const SourceLine& at, const Word& word);
 

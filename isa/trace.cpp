@@ -37,7 +37,8 @@ class Reader {
                                     "the stream does not end with 'fence' (is the file truncated?)"));
     }
     trace_.program.encoding.loop_conv = trace_.loop_conv_encoding;
-    if (const std::string* revision = trace_.setting("revision")) trace_.program.encoding.revision = *revision == "2025" ? 2025 : 2023;
+    if (const std::string* revision = trace_.setting("revision"))
+      trace_.program.encoding.revision = *revision == "2025" ? 2025 : 2023;
     return std::move(trace_);
   }
 
@@ -195,9 +196,10 @@ class Reader {
   bool started_ = false;
 };
 
-[[noreturn]] void outside(const Trace& trace, std::size_t line, std::uint64_t address, std::uint64_t bytes, const Memory& memory) {
-  throw ConfigError(fmt::format("{}:{}: error: {} bytes at {:#x} are outside of memory {:#x}..{:#x}", trace.name, line, bytes,
-                                address, memory.base(), memory.base() + (memory.bytes() - 1)));
+[[noreturn]] void outside(const Trace& trace, std::size_t line, std::uint64_t address, std::uint64_t bytes,
+                          const Memory& memory) {
+  throw ConfigError(fmt::format("{}:{}: error: {} bytes at {:#x} are outside of memory {:#x}..{:#x}", trace.name, line,
+                                bytes, address, memory.base(), memory.base() + (memory.bytes() - 1)));
 }
 
 }  // namespace
@@ -224,14 +226,18 @@ std::string format_trace(const Trace& trace) {
     for (const MachineSetting& entry : trace.machine) text += fmt::format(" {}={}", entry.key, entry.value);
     text += "\n";
   }
-  if (trace.memory) text += fmt::format("mem latency={} beat_bytes={}\n", trace.memory->latency, trace.memory->beat_bytes);
+  if (trace.memory)
+    text += fmt::format("mem latency={} beat_bytes={}\n", trace.memory->latency, trace.memory->beat_bytes);
   text += fmt::format("# loop_conv encoding={}\n", trace.loop_conv_encoding);
-  for (const Symbol& symbol : program.symbols) text += fmt::format("# tensor {} {:x} {}\n", symbol.name, symbol.address, symbol.bytes);
+  for (const Symbol& symbol : program.symbols)
+    text += fmt::format("# tensor {} {:x} {}\n", symbol.name, symbol.address, symbol.bytes);
   for (const Fill& fill : trace.fills) {
-    text += fmt::format("fill {:x} {} {} {} {} {}\n", fill.address, fill.bytes, fill.element_bytes == 1 ? "int8" : "int32", fill.lo, fill.hi, fill.seed);
+    text += fmt::format("fill {:x} {} {} {} {} {}\n", fill.address, fill.bytes,
+                        fill.element_bytes == 1 ? "int8" : "int32", fill.lo, fill.hi, fill.seed);
   }
   for (const Resident& resident : trace.residents) {
-    text += fmt::format("resident {:x} {} {} {}\n", resident.address, resident.bytes, resident.dirty ? "dirty" : "clean", resident.way);
+    text += fmt::format("resident {:x} {} {} {}\n", resident.address, resident.bytes,
+                        resident.dirty ? "dirty" : "clean", resident.way);
   }
   for (const Item& item : program.items) {
     switch (item.kind) {

@@ -1,6 +1,7 @@
 #pragma once
-// "systole-trace 1": a stream of RoCC commands as text, with the machine it is for, the memory it starts from and the memory ranges
-// whose final content is compared. One item per line; lines that start with # are comments, some of them carry information.
+// "systole-trace 1": a stream of RoCC commands as text, with the machine it is for, the memory it starts from and the
+// memory ranges whose final content is compared. One item per line; lines that start with # are comments, some of them
+// carry information.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,7 +13,8 @@
 
 namespace systole::isa {
 
-// `machine key=value`: a parameter that differs from the default machine. Keys are checked by the machine's configuration.
+// `machine key=value`: a parameter that differs from the default machine. Keys are checked by the machine's
+// configuration.
 struct MachineSetting {
   std::string key;
   std::string value;
@@ -21,7 +23,7 @@ struct MachineSetting {
 
 // `mem latency=L beat_bytes=B`: the ideal memory behind the port.
 struct TraceMemory {
-  std::uint64_t latency = 0;     // cycles from the last request beat to the first answer beat
+  std::uint64_t latency = 0;  // cycles from the last request beat to the first answer beat
   std::uint64_t beat_bytes = 0;
 };
 
@@ -29,7 +31,7 @@ struct TraceMemory {
 struct Fill {
   std::uint64_t address = 0;
   std::uint64_t bytes = 0;
-  int element_bytes = 1;         // 1: int8, 4: int32 little endian
+  int element_bytes = 1;  // 1: int8, 4: int32 little endian
   std::int64_t lo = 0;
   std::int64_t hi = 0;
   std::uint64_t seed = 0;
@@ -53,21 +55,21 @@ struct Resident {
 };
 
 struct Trace {
-  std::string name;                          // file name for messages
+  std::string name;  // file name for messages
   std::vector<MachineSetting> machine;
-  std::optional<TraceMemory> memory;         // absent when the machine names another memory system
-  std::vector<Fill> fills;                   // apply in this order
+  std::optional<TraceMemory> memory;  // absent when the machine names another memory system
+  std::vector<Fill> fills;            // apply in this order
   std::vector<CheckRange> checks;
-  std::vector<Resident> residents;           // apply in this order
-  int loop_conv_encoding = 2023;             // form of the convolution words; `# loop_conv encoding=2025` changes it
-  Program program;                           // commands, gaps, fences, regions; symbols from `# tensor name address bytes`
+  std::vector<Resident> residents;  // apply in this order
+  int loop_conv_encoding = 2023;    // form of the convolution words; `# loop_conv encoding=2025` changes it
+  Program program;                  // commands, gaps, fences, regions; symbols from `# tensor name address bytes`
 
   // The value of a machine setting, or nullptr.
   [[nodiscard]] const std::string* setting(std::string_view key) const;
 };
 
 // Both throw ConfigError (file:line:column) for anything that is not a complete trace.
-[[nodiscard]] Trace read_trace(const std::string& path);                                // plain or gzip
+[[nodiscard]] Trace read_trace(const std::string& path);  // plain or gzip
 [[nodiscard]] Trace parse_trace(std::string_view text, const std::string& name);
 
 // The text of a trace. parse_trace reads it back; host operations and image segments have no place in it (ConfigError).

@@ -6,7 +6,9 @@
 namespace systole::isa::model {
 
 // The low 32 bits as a signed number.
-[[nodiscard]] constexpr std::int32_t wrap32(std::int64_t value) { return static_cast<std::int32_t>(static_cast<std::uint32_t>(value)); }
+[[nodiscard]] constexpr std::int32_t wrap32(std::int64_t value) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(value));
+}
 [[nodiscard]] constexpr bool fits32(std::int64_t value) { return value == wrap32(value); }
 
 // The low `bits` bits as a signed number.
@@ -24,8 +26,8 @@ namespace systole::isa::model {
   return quotient + (half && (below || (quotient & 1) != 0) ? 1 : 0);
 }
 
-// y rounded and clipped to int8; NaN counts as +infinity. The limits are whole numbers, so clipping first gives the same result,
-// and below 2^22 adding 1.5 * 2^23 rounds to nearest even.
+// y rounded and clipped to int8; NaN counts as +infinity. The limits are whole numbers, so clipping first gives the
+// same result, and below 2^22 adding 1.5 * 2^23 rounds to nearest even.
 [[nodiscard]] inline std::int8_t round_to_int8(float y) {
   constexpr float kRound = 12582912.0f;
   y = y < 127.0f ? y : 127.0f;
@@ -45,8 +47,12 @@ namespace systole::isa::model {
 }
 
 // int8 read-out: fp32(x) * scale, rounded and clipped (Configs.scala, scale functions of the int8 configurations).
-[[nodiscard]] inline std::int8_t scale_to_int8(std::int32_t x, float scale) { return round_to_int8(static_cast<float>(x) * scale); }
-[[nodiscard]] inline std::int32_t scale_to_int32(std::int32_t x, float scale) { return round_to_int32(static_cast<float>(x) * scale); }
+[[nodiscard]] inline std::int8_t scale_to_int8(std::int32_t x, float scale) {
+  return round_to_int8(static_cast<float>(x) * scale);
+}
+[[nodiscard]] inline std::int32_t scale_to_int32(std::int32_t x, float scale) {
+  return round_to_int32(static_cast<float>(x) * scale);
+}
 
 // I-BERT GELU polynomial with integer constants (AccumulatorScale.scala). `wrapped` is set when a step leaves 32 bits.
 [[nodiscard]] std::int32_t igelu(std::int32_t q, std::int32_t qb, std::int32_t qc, bool& wrapped);

@@ -9,8 +9,8 @@
 namespace systole::isa {
 namespace {
 
-// sums[j] += sum over k of a[k] * b[k][j]. Products of int8 and their sums over a row stay far below 2^24, so float is exact here, and
-// it is what every x86-64 multiplies in vectors.
+// sums[j] += sum over k of a[k] * b[k][j]. Products of int8 and their sums over a row stay far below 2^24, so float is
+// exact here, and it is what every x86-64 multiplies in vectors.
 template <int kDim>
 void multiply_row(const float* a, const float* b, int depth, int dim, float* sums) {
   const int columns = kDim != 0 ? kDim : dim;
@@ -50,19 +50,23 @@ void Model::config_execute(const Instruction& instruction) {
 
 model::Operand Model::operand(std::uint32_t local, std::uint64_t cols, std::uint64_t rows) const {
   const std::uint64_t mask = (std::uint64_t{1} << geometry_.rows_bits()) - 1;
-  return {LocalAddress(local), std::min(static_cast<int>(cols & mask), geometry_.dim), std::min(static_cast<int>(rows & mask), geometry_.dim)};
+  return {LocalAddress(local), std::min(static_cast<int>(cols & mask), geometry_.dim),
+          std::min(static_cast<int>(rows & mask), geometry_.dim)};
 }
 
-void Model::read_matrix(const model::Operand& source, std::uint32_t stride, bool transpose, const char* name, std::vector<float>& out) const {
+void Model::read_matrix(const model::Operand& source, std::uint32_t stride, bool transpose, const char* name,
+                        std::vector<float>& out) const {
   std::fill(out.begin(), out.end(), 0.0f);
   if (is_garbage(source.local)) return;
-  if (source.local.is_accumulator()) fail(fmt::format("operand {} lies in the accumulator; the hardware would hang", name));
+  if (source.local.is_accumulator())
+    fail(fmt::format("operand {} lies in the accumulator; the hardware would hang", name));
   // With a transpose the instruction's rows and columns describe the operand as it is used, not as it is stored.
   const int stored_rows = transpose ? source.cols : source.rows;
   const int stored_cols = transpose ? source.rows : source.cols;
   const std::ptrdiff_t dim = geometry_.dim;
   for (int row = 0; row < stored_rows; ++row) {
-    const std::int8_t* values = scratchpad_row(row_of(source.local.plus(static_cast<std::uint32_t>(row) * stride, row_bits_)));
+    const std::int8_t* values =
+        scratchpad_row(row_of(source.local.plus(static_cast<std::uint32_t>(row) * stride, row_bits_)));
     float* const to = out.data() + (transpose ? row : row * dim);
     const std::ptrdiff_t step = transpose ? dim : 1;
     for (int col = 0; col < stored_cols; ++col) to[col * step] = values[col];
@@ -73,10 +77,12 @@ void Model::preload(const Instruction& instruction) {
   namespace f = fields::Preload;
   const model::ExecuteState& execute = state_.execute;
   if (!execute.configured) fail("the array is used before its config_ex");
-  const model::Operand source = operand(static_cast<std::uint32_t>(f::local.get(instruction)), f::cols.get(instruction), f::rows.get(instruction));
+  const model::Operand source = operand(static_cast<std::uint32_t>(f::local.get(instruction)), f::cols.get(instruction),
+                                        f::rows.get(instruction));
   model::ArrayState& array = state_.array;
   array.preloaded = true;
-  array.destination = operand(static_cast<std::uint32_t>(f::out_local.get(instruction)), f::out_cols.get(instruction), f::out_rows.get(instruction));
+  array.destination = operand(static_cast<std::uint32_t>(f::out_local.get(instruction)), f::out_cols.get(instruction),
+                              f::out_rows.get(instruction));
   array.operand_garbage = is_garbage(source.local);
   // The B transpose concerns the stationary operand of the weight-stationary dataflow, the streamed one of the other.
   read_matrix(source, 1, execute.weight_stationary && execute.b_transpose, "of the preload", array.operand);
@@ -88,8 +94,10 @@ void Model::compute(const Instruction& instruction, bool flip) {
   model::ArrayState& array = state_.array;
   if (!array.preloaded) fail("compute without a preload before it");
   array.preloaded = false;
-  const model::Operand a = operand(static_cast<std::uint32_t>(f::a_local.get(instruction)), f::a_cols.get(instruction), f::a_rows.get(instruction));
-  const model::Operand b = operand(static_cast<std::uint32_t>(f::b_local.get(instruction)), f::b_cols.get(instruction), f::b_rows.get(instruction));
+  const model::Operand a = operand(static_cast<std::uint32_t>(f::a_local.get(instruction)), f::a_cols.get(instruction),
+                                   f::a_rows.get(instruction));
+  const model::Operand b = operand(static_cast<std::uint32_t>(f::b_local.get(instruction)), f::b_cols.get(instruction),
+                                   f::b_rows.get(instruction));
   if (is_garbage(a.local) && a.rows > 0 && a.cols > 0) fail("operand A is absent; the hardware would use stale data");
   read_matrix(a, execute.a_stride, execute.a_transpose, "A", a_matrix_);
   read_matrix(b, 1, !execute.weight_stationary && execute.b_transpose, "B", b_matrix_);
@@ -97,7 +105,8 @@ void Model::compute(const Instruction& instruction, bool flip) {
   const std::ptrdiff_t dim = geometry_.dim;
   const bool stores = !is_garbage(array.destination.local);
   const int rows = execute.weight_stationary ? (stores ? array.destination.rows : 0) : geometry_.dim;
-  // A short operation moves at least 4 rows; how many more depends on what comes with it (ExecuteController.scala total_rows).
+  // A short operation moves at least 4 rows; how many more depends on what comes with it (ExecuteController.scala
+  // total_rows).
   constexpr int kLeastRows = 4;
   if (stores && execute.weight_stationary && rows > std::max({a.rows, is_garbage(b.local) ? 0 : b.rows, kLeastRows})) {
     fail(fmt::format("{} rows of results of {} rows of operands", rows, a.rows));
@@ -107,7 +116,8 @@ void Model::compute(const Instruction& instruction, bool flip) {
     if (array.operand_garbage && flip) fail("flips to weights that no preload has brought");
     if (flip) array.weights.swap(array.next_weights);
   } else if (flip) {
-    std::transform(array.operand.begin(), array.operand.end(), array.sums.begin(), [](float value) { return static_cast<std::int32_t>(value); });
+    std::transform(array.operand.begin(), array.operand.end(), array.sums.begin(),
+                   [](float value) { return static_cast<std::int32_t>(value); });
   }
 
   const std::vector<float>& stationary = execute.weight_stationary ? array.weights : b_matrix_;
@@ -121,7 +131,8 @@ void Model::compute(const Instruction& instruction, bool flip) {
     std::uint32_t wraps = 0;
     for (std::ptrdiff_t j = 0; j < dim; ++j) {
       const auto product = static_cast<std::int32_t>(sums[static_cast<std::size_t>(j)]);
-      const std::int32_t exact = product + (execute.weight_stationary ? static_cast<std::int32_t>(bias[j]) : stationary_sums[j]);
+      const std::int32_t exact =
+          product + (execute.weight_stationary ? static_cast<std::int32_t>(bias[j]) : stationary_sums[j]);
       to[j] = model::wrap_to(exact, geometry_.spatial_bits);
       wraps += to[j] != exact ? 1u : 0u;
     }
@@ -129,7 +140,8 @@ void Model::compute(const Instruction& instruction, bool flip) {
     if (execute.weight_stationary) continue;
     std::copy_n(to, dim, stationary_sums);
     const std::int32_t limit = static_cast<std::int32_t>((std::uint32_t{1} << (geometry_.spatial_bits - 1)) - 1);
-    for (std::ptrdiff_t j = 0; j < dim; ++j) to[j] = std::clamp(model::shift_right_rounded(to[j], execute.shift), -limit - 1, limit);
+    for (std::ptrdiff_t j = 0; j < dim; ++j)
+      to[j] = std::clamp(model::shift_right_rounded(to[j], execute.shift), -limit - 1, limit);
   }
   if (stores) write_result(c_matrix_.data(), array.destination.rows);
 }
@@ -141,7 +153,8 @@ void Model::write_result(const std::int32_t* result, int rows) {
   for (int row = 0; row < rows; ++row) {
     const auto index = static_cast<std::uint32_t>(row);
     // Output-stationary results leave bottom row first, and the stride counts from there (ExecuteController.scala).
-    const std::uint32_t distance = execute.weight_stationary ? index * execute.c_stride : (dim - 1) - (dim - 1 - index) * execute.c_stride;
+    const std::uint32_t distance =
+        execute.weight_stationary ? index * execute.c_stride : (dim - 1) - (dim - 1 - index) * execute.c_stride;
     const std::uint32_t target = row_of(to.local.plus(distance, row_bits_));
     const std::int32_t* const values = result + static_cast<std::ptrdiff_t>(row) * geometry_.dim;
     if (!to.local.is_accumulator()) {
@@ -152,7 +165,8 @@ void Model::write_result(const std::int32_t* result, int rows) {
       std::int32_t* const out = accumulator(target);
       std::uint32_t wraps = 0;
       for (int j = 0; j < to.cols; ++j) {
-        const auto sum = static_cast<std::int32_t>(static_cast<std::uint32_t>(out[j]) + static_cast<std::uint32_t>(values[j]));
+        const auto sum =
+            static_cast<std::int32_t>(static_cast<std::uint32_t>(out[j]) + static_cast<std::uint32_t>(values[j]));
         wraps += static_cast<std::uint32_t>((out[j] ^ sum) & (values[j] ^ sum)) >> 31;
         out[j] = sum;
       }

@@ -57,7 +57,8 @@ void Model::load_row(const model::LoadState& load, std::uint64_t address, LocalA
   const bool full_width = to_accumulator && !load.shrink;
   const bool scaled = load.scale != 1.0f;
   const int dim = geometry_.dim;
-  const std::uint8_t* source = address == 0 ? nullptr : dram(address, static_cast<std::uint64_t>(cols) * (full_width ? 4 : 1), "a load");
+  const std::uint8_t* source =
+      address == 0 ? nullptr : dram(address, static_cast<std::uint64_t>(cols) * (full_width ? 4 : 1), "a load");
 
   std::int32_t words[256] = {};
   std::int8_t bytes[256] = {};
@@ -65,7 +66,8 @@ void Model::load_row(const model::LoadState& load, std::uint64_t address, LocalA
     const int count = std::min(dim, cols - block * dim);
     const LocalAddress target = local.plus(static_cast<std::uint32_t>(block) * load.block_stride, row_bits_);
     if (source != nullptr && full_width) {
-      std::memcpy(words, source + std::size_t{4} * static_cast<std::size_t>(block * dim), std::size_t{4} * static_cast<std::size_t>(count));
+      std::memcpy(words, source + std::size_t{4} * static_cast<std::size_t>(block * dim),
+                  std::size_t{4} * static_cast<std::size_t>(count));
       if (geometry_.extensions.mvin_acc_scale && scaled) {
         for (int i = 0; i < count; ++i) words[i] = model::scale_to_int32(words[i], load.scale);
       }
@@ -97,8 +99,8 @@ void Model::load_row(const model::LoadState& load, std::uint64_t address, LocalA
   }
 }
 
-// First-layer optimisation: the pixel is written again one row lower and `count` columns to the right for each repeat, but not below
-// the start of the scratchpad half it belongs to (PixelRepeater.scala).
+// First-layer optimisation: the pixel is written again one row lower and `count` columns to the right for each repeat,
+// but not below the start of the scratchpad half it belongs to (PixelRepeater.scala).
 void Model::write_repeated_pixels(std::uint32_t row, const std::int8_t* values, int count, int repeats) {
   const auto half = static_cast<std::uint32_t>(geometry_.scratchpad_rows() / 2);
   const std::uint32_t floor = row >= half ? half : 0;

@@ -10,12 +10,13 @@ namespace systole::isa {
 namespace {
 
 constexpr std::uint32_t kAccumulator = LocalAddress::kAccumulatorBit;
-constexpr std::uint32_t kOne = 0x3F800000;         // 1.0 as an IEEE single
+constexpr std::uint32_t kOne = 0x3F800000;  // 1.0 as an IEEE single
 constexpr std::uint32_t kKeepScale = 0xFFFFFFFF;
 
 std::uint32_t ceil_div(std::uint32_t a, std::uint32_t b) { return (a + b - 1) / b; }
 
-Instruction load_config(std::uint32_t state, std::uint32_t block_stride, std::uint64_t stride, std::uint32_t pixel_repeats) {
+Instruction load_config(std::uint32_t state, std::uint32_t block_stride, std::uint64_t stride,
+                        std::uint32_t pixel_repeats) {
   namespace f = fields::ConfigLd;
   Instruction result = make(Op::kConfigLd);
   f::state.set(result, state);
@@ -30,13 +31,15 @@ Instruction load_config(std::uint32_t state, std::uint32_t block_stride, std::ui
 struct Derived {
   std::int64_t input_rows, input_cols;
   std::int64_t unpadded_rows, unpadded_cols;
-  std::uint32_t stored_rows, stored_cols;      // in the scratchpad (halved by `downsample`)
-  std::uint32_t input_stride;                  // local rows of dim input channels
-  std::uint32_t weight_stride;                 // local rows of dim output channels
-  std::uint32_t bias_stride;                   // accumulator rows of dim output channels
+  std::uint32_t stored_rows, stored_cols;  // in the scratchpad (halved by `downsample`)
+  std::uint32_t input_stride;              // local rows of dim input channels
+  std::uint32_t weight_stride;             // local rows of dim output channels
+  std::uint32_t bias_stride;               // accumulator rows of dim output channels
 
   Derived(const model::ConvSlot& s, int downsample) {
-    const auto dilated = [&](std::uint32_t n) { return std::int64_t{n} + (std::int64_t{s.kernel_dilation} - 1) * (std::int64_t{n} - 1); };
+    const auto dilated = [&](std::uint32_t n) {
+      return std::int64_t{n} + (std::int64_t{s.kernel_dilation} - 1) * (std::int64_t{n} - 1);
+    };
     input_rows = std::int64_t{s.orows} * s.stride + dilated(s.krows) - 1;
     input_cols = std::int64_t{s.ocols} * s.stride + dilated(s.kcols) - 1;
     unpadded_rows = input_rows - s.upad - s.dpad;
@@ -126,7 +129,8 @@ void Model::loop_conv(const Instruction& loop) {
       flag(f::trans_input_3120) || flag(f::input_dilated)) {
     fail("convolutions for training are not part of this machine");
   }
-  for (const std::uint32_t size : {s.batches, s.orows, s.ocols, s.pochs, s.krows, s.kcols, s.kchs, s.stride, s.kernel_dilation}) {
+  for (const std::uint32_t size :
+       {s.batches, s.orows, s.ocols, s.pochs, s.krows, s.kcols, s.kchs, s.stride, s.kernel_dilation}) {
     if (size == 0) fail("convolution with an empty dimension (each of the two loop slots keeps its own configuration)");
   }
   const int downsample = flag(f::downsample) ? 1 : 0;
@@ -142,7 +146,8 @@ void Model::loop_conv(const Instruction& loop) {
   const std::uint32_t a_start = (a_id == 0 ? slot_number : a_id - 1) * scratchpad_half;
   const std::uint32_t b_end = (b_id == 0 ? slot_number + 1 : b_id) * scratchpad_half;
   const std::uint32_t b_start = b_end - ceil_div(s.pochs, dim) * d.weight_stride;
-  const std::uint32_t c_start = static_cast<std::uint32_t>(state_.conv.half) * static_cast<std::uint32_t>(geometry_.accumulator_rows() / 2);
+  const std::uint32_t c_start =
+      static_cast<std::uint32_t>(state_.conv.half) * static_cast<std::uint32_t>(geometry_.accumulator_rows() / 2);
   if (s.output != 0) state_.conv.half ^= 1;
   const auto pixels_per_row = std::max(1u, static_cast<std::uint32_t>(f::max_pixels_per_row.get(loop)));
   in_loop_ = true;
@@ -162,8 +167,8 @@ void Model::loop_conv(const Instruction& loop) {
         for (std::uint32_t col = 0; col < s.ocols; col += dim) {
           for (std::uint32_t och = 0; och < s.pochs; och += step) {
             const std::uint64_t from = flag(f::no_bias) ? 0 : model::dram_address(s.bias, std::uint64_t{och} * 4);
-            emit(Op::kMvin3, model::move(Op::kMvin3, from, kAccumulator | accumulator_row_of(och, b, row, col), std::min(step, s.pochs - och),
-                                         std::min(dim, s.ocols - col)));
+            emit(Op::kMvin3, model::move(Op::kMvin3, from, kAccumulator | accumulator_row_of(och, b, row, col),
+                                         std::min(step, s.pochs - och), std::min(dim, s.ocols - col)));
           }
         }
       }
@@ -180,8 +185,10 @@ void Model::loop_conv(const Instruction& loop) {
           for (std::uint32_t kch = 0; kch < s.kchs; kch += dim) {
             const std::uint64_t tap = std::uint64_t{krow} * s.kernel_dim + kcol;
             const std::uint64_t from = depthwise ? tap : (tap * s.in_channels + kch) * s.weight_stride + och;
-            const std::uint32_t to = (b_start + (och / dim) * d.weight_stride + (krow * s.kcols + kcol) * s.kchs + kch) & row_mask;
-            emit(Op::kMvin2, model::move(Op::kMvin2, model::dram_address(s.weights, from), to, std::min(step, s.pochs - och), std::min(dim, s.kchs - kch)));
+            const std::uint32_t to =
+                (b_start + (och / dim) * d.weight_stride + (krow * s.kcols + kcol) * s.kchs + kch) & row_mask;
+            emit(Op::kMvin2, model::move(Op::kMvin2, model::dram_address(s.weights, from), to,
+                                         std::min(step, s.pochs - och), std::min(dim, s.kchs - kch)));
           }
         }
       }
@@ -209,10 +216,14 @@ void Model::loop_conv(const Instruction& loop) {
           const auto stored_row = static_cast<std::uint32_t>((row + s.upad) >> downsample);
           const auto stored_col = static_cast<std::uint32_t>((col + s.lpad) >> downsample);
           for (std::uint32_t kch = 0; kch < s.kchs; kch += step) {
-            const std::uint64_t pixel = std::uint64_t{b} * s.in_rows * s.in_cols + static_cast<std::uint64_t>(row) * s.in_cols + static_cast<std::uint64_t>(col);
+            const std::uint64_t pixel = std::uint64_t{b} * s.in_rows * s.in_cols +
+                                        static_cast<std::uint64_t>(row) * s.in_cols + static_cast<std::uint64_t>(col);
             const std::uint64_t from = padding ? 0 : model::dram_address(s.input, pixel * s.in_stride + kch);
-            const std::uint32_t to = (a_start + (kch / dim) * d.input_stride + (b * d.stored_rows + stored_row) * d.stored_cols + stored_col) & row_mask;
-            emit(Op::kMvin, model::move(Op::kMvin, from, to, std::min(step, s.kchs - kch), static_cast<std::uint32_t>(width >> downsample)));
+            const std::uint32_t to = (a_start + (kch / dim) * d.input_stride +
+                                      (b * d.stored_rows + stored_row) * d.stored_cols + stored_col) &
+                                     row_mask;
+            emit(Op::kMvin, model::move(Op::kMvin, from, to, std::min(step, s.kchs - kch),
+                                        static_cast<std::uint32_t>(width >> downsample)));
           }
         }
       }
@@ -226,7 +237,8 @@ void Model::loop_conv(const Instruction& loop) {
         const std::uint32_t pixels = std::min(pixels_per_row, s.kcols - kcol);
         for (std::uint32_t kch = 0; kch < s.kchs; kch += dim) {
           const std::uint32_t depth = pixels * std::min(dim, s.kchs - kch);
-          const std::uint32_t weights = (b_start + (och / dim) * d.weight_stride + (krow * s.kcols + kcol) * s.kchs + kch) & row_mask;
+          const std::uint32_t weights =
+              (b_start + (och / dim) * d.weight_stride + (krow * s.kcols + kcol) * s.kchs + kch) & row_mask;
           bool new_weights = true;
           for (std::uint32_t b = 0; b < s.batches; ++b) {
             for (std::uint32_t row = 0; row < s.orows; ++row) {
@@ -234,10 +246,15 @@ void Model::loop_conv(const Instruction& loop) {
               for (std::uint32_t col = 0; col < s.ocols; col += dim) {
                 const std::uint32_t rows = std::min(dim, s.ocols - col);
                 const std::uint32_t input_col = (col * s.stride + kcol * s.kernel_dilation) >> downsample;
-                const std::uint32_t a = (a_start + (kch / dim) * d.input_stride + (b * d.stored_rows + input_row) * d.stored_cols + input_col) & row_mask;
-                const std::uint32_t c = kAccumulator | LocalAddress::kAccumulateBit | accumulator_row_of(och, b, row, col);
-                emit(Op::kPreload, model::preload(new_weights ? weights : LocalAddress::kGarbage, cols, depth, c, cols, rows));
-                emit(new_weights ? Op::kComputeFlip : Op::kComputeStay, model::compute(new_weights, a, depth, rows, cols, rows));
+                const std::uint32_t a = (a_start + (kch / dim) * d.input_stride +
+                                         (b * d.stored_rows + input_row) * d.stored_cols + input_col) &
+                                        row_mask;
+                const std::uint32_t c =
+                    kAccumulator | LocalAddress::kAccumulateBit | accumulator_row_of(och, b, row, col);
+                emit(Op::kPreload,
+                     model::preload(new_weights ? weights : LocalAddress::kGarbage, cols, depth, c, cols, rows));
+                emit(new_weights ? Op::kComputeFlip : Op::kComputeStay,
+                     model::compute(new_weights, a, depth, rows, cols, rows));
                 new_weights = false;
               }
             }
@@ -254,7 +271,8 @@ void Model::loop_conv(const Instruction& loop) {
         for (std::uint32_t col = 0; col < s.ocols; col += dim) {
           for (std::uint32_t och = 0; och < s.pochs; och += dim) {
             const std::uint64_t pixel = (std::uint64_t{b} * s.out_rows + row) * s.out_cols + col;
-            emit(Op::kMvout, model::move(Op::kMvout, model::dram_address(s.output, pixel * s.out_stride + och), kAccumulator | accumulator_row_of(och, b, row, col),
+            emit(Op::kMvout, model::move(Op::kMvout, model::dram_address(s.output, pixel * s.out_stride + och),
+                                         kAccumulator | accumulator_row_of(och, b, row, col),
                                          std::min(dim, s.pochs - och), std::min(dim, s.ocols - col)));
           }
         }
@@ -281,7 +299,8 @@ void Model::loop_conv(const Instruction& loop) {
   for (std::uint32_t b = 0; b < s.batches; ++b) {
     for (std::uint32_t och = 0; och < s.pochs; och += dim) {
       const std::uint64_t to = std::uint64_t{b} * s.pool_out_cols * s.pool_out_rows * s.out_stride + och;
-      emit(Op::kMvout, model::move(Op::kMvout, model::dram_address(s.output, to), kAccumulator | accumulator_row_of(och, b, 0, 0), std::min(dim, s.pochs - och), 0));
+      emit(Op::kMvout, model::move(Op::kMvout, model::dram_address(s.output, to),
+                                   kAccumulator | accumulator_row_of(och, b, 0, 0), std::min(dim, s.pochs - och), 0));
     }
   }
   emit(Op::kConfigSt, plain);

@@ -1,4 +1,5 @@
-// LOOP_WS: a tiled matrix multiplication (or residual addition), unrolled into the instructions its loop units emit (LoopMatmul.scala).
+// LOOP_WS: a tiled matrix multiplication (or residual addition), unrolled into the instructions its loop units emit
+// (LoopMatmul.scala).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,7 +13,8 @@ namespace {
 constexpr std::uint32_t kAccumulator = LocalAddress::kAccumulatorBit;
 
 // Columns of a wide move of `tiles` tiles that starts at tile `first` of `count`.
-std::uint32_t columns(std::uint32_t dim, std::uint32_t first, std::uint32_t tiles, std::uint32_t count, std::uint32_t pad) {
+std::uint32_t columns(std::uint32_t dim, std::uint32_t first, std::uint32_t tiles, std::uint32_t count,
+                      std::uint32_t pad) {
   return tiles * dim - (first + tiles >= count ? pad : 0);
 }
 
@@ -88,7 +90,9 @@ void Model::loop_matmul(const Instruction& loop) {
   const auto scratchpad_half = static_cast<std::uint32_t>(geometry_.scratchpad_rows() / 2);
   const auto a_id = static_cast<std::uint32_t>(f::a_spad_id.get(loop));
   const auto b_id = static_cast<std::uint32_t>(f::b_spad_id.get(loop));
-  const auto start_of = [&](std::uint32_t start, std::uint32_t id) { return id == 0 ? start : (id - 1) * scratchpad_half; };
+  const auto start_of = [&](std::uint32_t start, std::uint32_t id) {
+    return id == 0 ? start : (id - 1) * scratchpad_half;
+  };
   const auto end_of = [&](std::uint32_t end, std::uint32_t id) { return id == 0 ? end : id * scratchpad_half; };
   const std::uint32_t b_rows = slot.k * slot.j * dim;
   const std::uint32_t row_mask = (1u << row_bits_) - 1;
@@ -101,27 +105,31 @@ void Model::loop_matmul(const Instruction& loop) {
     const std::uint32_t base = take_half(state_.matmul.d_half, slot.c != 0);
     if (slot.d != 0) {
       const bool low = flag(f::low_d);
-      const auto step = std::min(slot.j, static_cast<std::uint32_t>(low ? geometry_.max_blocks() : geometry_.max_blocks_full()));
+      const auto step =
+          std::min(slot.j, static_cast<std::uint32_t>(low ? geometry_.max_blocks() : geometry_.max_blocks_full()));
       for (std::uint32_t j = 0; j < slot.j; j += step) {
         const std::uint32_t tiles = std::min(step, slot.j - j);
         for (std::uint32_t i = 0; i < slot.i; ++i) {
           const std::uint64_t from = (i * slot.d_stride + j) * dim * (low ? 1 : 4);
-          emit(Op::kMvin3, model::move(Op::kMvin3, model::dram_address(slot.d, from), kAccumulator | ((base + (i * slot.j + j) * dim) & row_mask),
-                                       columns(dim, j, tiles, slot.j, slot.pad_j), dim - (i == slot.i - 1 ? slot.pad_i : 0)));
+          emit(Op::kMvin3,
+               model::move(Op::kMvin3, model::dram_address(slot.d, from),
+                           kAccumulator | ((base + (i * slot.j + j) * dim) & row_mask),
+                           columns(dim, j, tiles, slot.j, slot.pad_j), dim - (i == slot.i - 1 ? slot.pad_i : 0)));
         }
       }
     }
   }
 
   // A and B: rows x cols tiles in memory order, tile (row, col) at local row (row * cols + col) * dim.
-  const auto load = [&](Op op, std::uint64_t address, std::uint64_t stride, std::uint32_t start, std::uint32_t rows, std::uint32_t cols,
-                        std::uint32_t pad_rows, std::uint32_t pad_cols) {
+  const auto load = [&](Op op, std::uint64_t address, std::uint64_t stride, std::uint32_t start, std::uint32_t rows,
+                        std::uint32_t cols, std::uint32_t pad_rows, std::uint32_t pad_cols) {
     const auto step = std::min(cols, static_cast<std::uint32_t>(geometry_.max_blocks()));
     for (std::uint32_t col = 0; col < cols; col += step) {
       const std::uint32_t tiles = std::min(step, cols - col);
       for (std::uint32_t row = 0; row < rows; ++row) {
-        emit(op, model::move(op, model::dram_address(address, (row * stride + col) * dim), (start + (row * cols + col) * dim) & row_mask,
-                             columns(dim, col, tiles, cols, pad_cols), dim - (row == rows - 1 ? pad_rows : 0)));
+        emit(op, model::move(op, model::dram_address(address, (row * stride + col) * dim),
+                             (start + (row * cols + col) * dim) & row_mask, columns(dim, col, tiles, cols, pad_cols),
+                             dim - (row == rows - 1 ? pad_rows : 0)));
       }
     }
   };
@@ -157,7 +165,8 @@ void Model::loop_matmul(const Instruction& loop) {
         const std::uint32_t b = (b_start + (b_transposed ? j * slot.k + k : k * slot.j + j) * dim) & row_mask;
         for (std::uint32_t i = 0; i < slot.i; ++i) {
           const std::uint32_t rows = dim - (i == slot.i - 1 ? slot.pad_i : 0);
-          const std::uint32_t c = kAccumulator | (accumulate ? LocalAddress::kAccumulateBit : 0) | ((base + (i * slot.j + j) * dim) & row_mask);
+          const std::uint32_t c = kAccumulator | (accumulate ? LocalAddress::kAccumulateBit : 0) |
+                                  ((base + (i * slot.j + j) * dim) & row_mask);
           const std::uint32_t a = (a_start + (a_transposed ? k * slot.i + i : i * slot.k + k) * dim) & row_mask;
           emit(Op::kPreload, model::preload(i == 0 ? b : LocalAddress::kGarbage, cols, depth, c, cols, rows));
           emit(i == 0 ? Op::kComputeFlip : Op::kComputeStay, model::compute(i == 0, a, depth, rows, dim, dim));
@@ -177,7 +186,8 @@ void Model::loop_residual(const model::MatmulSlot& slot, int slot_index) {
   const std::uint32_t base = static_cast<std::uint32_t>(slot_index * (geometry_.accumulator_rows() / 2));
   const std::uint32_t row_mask = (1u << row_bits_) - 1;
   const auto step = std::min(slot.j, static_cast<std::uint32_t>(geometry_.max_blocks()));
-  const auto load = [&](Op op, std::uint64_t address, std::uint64_t stride, std::uint32_t accumulate, std::uint32_t pad_rows) {
+  const auto load = [&](Op op, std::uint64_t address, std::uint64_t stride, std::uint32_t accumulate,
+                        std::uint32_t pad_rows) {
     if (address == 0) return;
     for (std::uint32_t j = 0; j < slot.j; j += step) {
       const std::uint32_t tiles = std::min(step, slot.j - j);
@@ -190,7 +200,8 @@ void Model::loop_residual(const model::MatmulSlot& slot, int slot_index) {
     }
   };
   load(Op::kMvin, slot.a, slot.a_stride, 0, slot.pad_i);
-  load(Op::kMvin2, slot.b, slot.b_stride, LocalAddress::kAccumulateBit, 0);  // rows of B are never padded, see loop_matmul
+  load(Op::kMvin2, slot.b, slot.b_stride, LocalAddress::kAccumulateBit,
+       0);  // rows of B are never padded, see loop_matmul
 }
 
 void Model::store_matmul(const model::MatmulSlot& slot, std::uint32_t base, const Instruction& loop) {
@@ -210,21 +221,27 @@ void Model::store_matmul(const model::MatmulSlot& slot, std::uint32_t base, cons
     for (std::uint32_t i = 0; i < slot.i; ++i) {
       const std::uint64_t to = (i * slot.c_stride + j) * dim * (full_c ? 4 : 1);
       const std::uint32_t group = row_group_bits(i);
-      unrolled_ = model::move(Op::kMvout, model::dram_address(slot.c, to), flags | group | ((base + (i * slot.j + j) * dim) & row_mask),
+      unrolled_ = model::move(Op::kMvout, model::dram_address(slot.c, to),
+                              flags | group | ((base + (i * slot.j + j) * dim) & row_mask),
                               columns(dim, j, tiles, slot.j, slot.pad_j), dim - (i == slot.i - 1 ? slot.pad_i : 0));
       dispatch(Op::kMvout, unrolled_);
     }
   }
 }
 
-// LayerNorm and softmax read every row three times: twice for its statistics, once to write it. Two rows are in work at a time.
+// LayerNorm and softmax read every row three times: twice for its statistics, once to write it. Two rows are in work at
+// a time.
 void Model::store_normalised(const model::MatmulSlot& slot, std::uint32_t base, bool layer_norm, bool full_c) {
   struct Pass {
-    NormCommand inner;   // blocks before the last one of the row
+    NormCommand inner;  // blocks before the last one of the row
     NormCommand last;
   };
-  constexpr Pass kLayerNorm[] = {{NormCommand::kSum, NormCommand::kMean}, {NormCommand::kVariance, NormCommand::kInvStddev}, {NormCommand::kReset, NormCommand::kReset}};
-  constexpr Pass kSoftmax[] = {{NormCommand::kMax, NormCommand::kMax}, {NormCommand::kSumExp, NormCommand::kInvSumExp}, {NormCommand::kReset, NormCommand::kReset}};
+  constexpr Pass kLayerNorm[] = {{NormCommand::kSum, NormCommand::kMean},
+                                 {NormCommand::kVariance, NormCommand::kInvStddev},
+                                 {NormCommand::kReset, NormCommand::kReset}};
+  constexpr Pass kSoftmax[] = {{NormCommand::kMax, NormCommand::kMax},
+                               {NormCommand::kSumExp, NormCommand::kInvSumExp},
+                               {NormCommand::kReset, NormCommand::kReset}};
   constexpr std::uint32_t kRowsInWork = 2;
   if (full_c) fail("LayerNorm or softmax with full-width results");
   const auto dim = static_cast<std::uint32_t>(geometry_.dim);
@@ -244,9 +261,11 @@ void Model::store_normalised(const model::MatmulSlot& slot, std::uint32_t base, 
             const std::uint32_t tiles = std::min(step, slot.j - j);
             const NormCommand command = j + step >= slot.j ? pass.last : pass.inner;
             const std::uint64_t to = (i * slot.c_stride + j) * dim + row * slot.c_stride;
-            const std::uint32_t local = kAccumulator | (static_cast<std::uint32_t>(command) << LocalAddress::kNormCommandShift) | row_group_bits(i) |
-                                        ((base + (i * slot.j + j) * dim + row) & row_mask);
-            unrolled_ = model::move(Op::kMvout, model::dram_address(slot.c, to), local, columns(dim, j, tiles, slot.j, slot.pad_j), 1);
+            const std::uint32_t local = kAccumulator |
+                                        (static_cast<std::uint32_t>(command) << LocalAddress::kNormCommandShift) |
+                                        row_group_bits(i) | ((base + (i * slot.j + j) * dim + row) & row_mask);
+            unrolled_ = model::move(Op::kMvout, model::dram_address(slot.c, to), local,
+                                    columns(dim, j, tiles, slot.j, slot.pad_j), 1);
             dispatch(Op::kMvout, unrolled_);
           }
         }

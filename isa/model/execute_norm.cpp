@@ -11,12 +11,14 @@
 namespace systole::isa {
 namespace {
 
-constexpr std::uint32_t kCountMask = 0xFFFF;     // the normaliser counts elements with 16 bits
+constexpr std::uint32_t kCountMask = 0xFFFF;  // the normaliser counts elements with 16 bits
 constexpr int kMaxDim = 256;
-constexpr float kInt8Max = 127.0f;               // softmax values are scaled to the largest int8
+constexpr float kInt8Max = 127.0f;  // softmax values are scaled to the largest int8
 
 // Truncating division of the hardware; an empty row has the average 0.
-std::int64_t average(std::int64_t sum, std::uint32_t count) { return count == 0 ? 0 : sum / static_cast<std::int64_t>(count); }
+std::int64_t average(std::int64_t sum, std::uint32_t count) {
+  return count == 0 ? 0 : sum / static_cast<std::int64_t>(count);
+}
 
 float gain(std::int32_t bits) {
   float value = 0;
@@ -70,12 +72,14 @@ void Model::config_norm(const Instruction& instruction) {
       store.wide_variance = (constant & 1) != 0;
       return;
   }
-  if (f::ext_select.get(instruction) != 0) fail(fmt::format("unknown extension register {}", f::ext_select.get(instruction)));
+  if (f::ext_select.get(instruction) != 0)
+    fail(fmt::format("unknown extension register {}", f::ext_select.get(instruction)));
 
   std::uint32_t id_mask = 1;
   while (id_mask < static_cast<std::uint32_t>(geometry_.stats_ids)) id_mask *= 2;
   store.stats_id = static_cast<std::uint32_t>(f::stats_id.get(instruction)) & (id_mask - 1);
-  if (store.stats_id >= state_.statistics.size()) fail(fmt::format("statistics id {} of {}", store.stats_id, state_.statistics.size()));
+  if (store.stats_id >= state_.statistics.size())
+    fail(fmt::format("statistics id {} of {}", store.stats_id, state_.statistics.size()));
   if (f::set_stats_id_only.get(instruction) != 0) return;
   store.qb = static_cast<std::int32_t>(f::qb.get(instruction));
   store.qc = static_cast<std::int32_t>(f::qc.get(instruction));
@@ -216,7 +220,9 @@ void Model::read_activated(LocalAddress local, int cols, std::int8_t* out) {
   };
   model::RowStatistics& statistics = state_.statistics[store.stats_id];
   std::int32_t x[kMaxDim];
-  const auto centred = [&](int i, std::int32_t centre) { return model::wrap32(static_cast<std::int64_t>(x[i]) - centre); };
+  const auto centred = [&](int i, std::int32_t centre) {
+    return model::wrap32(static_cast<std::int64_t>(x[i]) - centre);
+  };
   bool wrapped = false;
   switch (activation) {
     case Activation::kNone:
@@ -225,7 +231,8 @@ void Model::read_activated(LocalAddress local, int cols, std::int8_t* out) {
       return;
     case Activation::kLayerNorm:
       read_shifted(row, cols, x);
-      for (int i = 0; i < cols; ++i) out[i] = model::scale_to_int8(centred(i, statistics.mean), statistics.layer_norm_scale);
+      for (int i = 0; i < cols; ++i)
+        out[i] = model::scale_to_int8(centred(i, statistics.mean), statistics.layer_norm_scale);
       return;
     case Activation::kIgelu:
       read_shifted(row, cols, x);
@@ -237,12 +244,14 @@ void Model::read_activated(LocalAddress local, int cols, std::int8_t* out) {
       return;
     case Activation::kSoftmax:
       read_shifted(row, cols, x);
-      for (int i = 0; i < cols; ++i) out[i] = model::scale_to_int8(exponential(centred(i, statistics.max), wrapped), statistics.softmax_scale);
+      for (int i = 0; i < cols; ++i)
+        out[i] = model::scale_to_int8(exponential(centred(i, statistics.max), wrapped), statistics.softmax_scale);
       return;
     case Activation::kExp:
       require(geometry_.extensions.deferred_softmax, "deferred_softmax");
       read_shifted(row, cols, x);
-      for (int i = 0; i < cols; ++i) out[i] = model::scale_to_int8(exponential(centred(i, statistics.max), wrapped), store.scale);
+      for (int i = 0; i < cols; ++i)
+        out[i] = model::scale_to_int8(exponential(centred(i, statistics.max), wrapped), store.scale);
       return;
     case Activation::kRowScale: {
       require(geometry_.extensions.deferred_softmax, "deferred_softmax");

@@ -9,9 +9,11 @@
 namespace systole::isa {
 namespace {
 
-constexpr std::uint64_t kKeepScale = 0xFFFFFFFF;  // config_st.acc_scale with all bits set changes nothing (StoreController.scala)
+constexpr std::uint64_t kKeepScale =
+    0xFFFFFFFF;  // config_st.acc_scale with all bits set changes nothing (StoreController.scala)
 
-// What a block that is not the last of its row does instead: only the last one ends a sum (NormCmd.scala non_reset_version).
+// What a block that is not the last of its row does instead: only the last one ends a sum (NormCmd.scala
+// non_reset_version).
 NormCommand before_last(NormCommand command) {
   switch (command) {
     case NormCommand::kMean:
@@ -82,10 +84,12 @@ void Model::mvout_rows(std::uint64_t address, LocalAddress local, int cols, int 
     for (int block = 0; block < blocks; ++block) {
       const bool last = block == blocks - 1;
       const int count = last ? cols - block * dim : dim;
-      read_block(local.plus(static_cast<std::uint32_t>(block * dim + row), row_bits_), count, last ? command : before_last(command), row_buffer_);
+      read_block(local.plus(static_cast<std::uint32_t>(block * dim + row), row_bits_), count,
+                 last ? command : before_last(command), row_buffer_);
     }
     if (row_buffer_.empty()) continue;
-    std::uint8_t* to = dram(address + static_cast<std::uint64_t>(row) * state_.store.stride, row_buffer_.size(), "a store");
+    std::uint8_t* to =
+        dram(address + static_cast<std::uint64_t>(row) * state_.store.stride, row_buffer_.size(), "a store");
     std::memcpy(to, row_buffer_.data(), row_buffer_.size());
   }
 }
@@ -98,7 +102,8 @@ void Model::mvout_flattened(std::uint64_t address, LocalAddress local, int cols)
     for (std::uint32_t col = 0; col < store.cols; ++col) {
       row_buffer_.clear();
       read_block(local.plus(row * store.cols + col, row_bits_), cols, NormCommand::kReset, row_buffer_);
-      std::uint8_t* to = dram(address + std::uint64_t{row * store.pool_out_dim + col} * store.stride, row_buffer_.size(), "a store");
+      std::uint8_t* to =
+          dram(address + std::uint64_t{row * store.pool_out_dim + col} * store.stride, row_buffer_.size(), "a store");
       std::memcpy(to, row_buffer_.data(), row_buffer_.size());
     }
   }
@@ -106,7 +111,8 @@ void Model::mvout_flattened(std::uint64_t address, LocalAddress local, int cols)
 
 void Model::mvout_pooled(std::uint64_t address, LocalAddress local, int cols) {
   const model::StoreState& store = state_.store;
-  if (store.pool_size == 0 || store.pool_rows == 0 || store.pool_cols == 0) fail("max-pooling with an empty window or output");
+  if (store.pool_size == 0 || store.pool_rows == 0 || store.pool_cols == 0)
+    fail("max-pooling with an empty window or output");
   if (local.is_accumulator() && local.full_row()) fail("max-pooling of full accumulator rows");
   for (std::uint32_t out_row = 0; out_row < store.pool_rows; ++out_row) {
     for (std::uint32_t out_col = 0; out_col < store.pool_cols; ++out_col) {

@@ -13,29 +13,29 @@ namespace systole::isa::model {
 // config_ld, one per load state. Gemmini does not reset these registers, so a load before its config_ld is an error.
 struct LoadState {
   bool configured = false;
-  std::uint64_t stride = 0;         // bytes between DRAM rows
+  std::uint64_t stride = 0;  // bytes between DRAM rows
   float scale = 0;
-  bool shrink = false;              // DRAM elements are int8 although the destination is the accumulator
-  std::uint32_t block_stride = 0;   // local rows between the tiles of a wide load
+  bool shrink = false;             // DRAM elements are int8 although the destination is the accumulator
+  std::uint32_t block_stride = 0;  // local rows between the tiles of a wide load
   int pixel_repeats = 1;
 };
 
 // config_st and config_norm. Reset to 0 by the hardware.
 struct StoreState {
-  std::uint32_t stride = 0;         // bytes between DRAM rows
+  std::uint32_t stride = 0;  // bytes between DRAM rows
   float scale = 0;
-  std::uint32_t activation = 0;     // 3 bits
-  std::uint32_t pool_stride = 0;    // 0: no max-pooling
+  std::uint32_t activation = 0;   // 3 bits
+  std::uint32_t pool_stride = 0;  // 0: no max-pooling
   std::uint32_t pool_size = 0;
   std::uint32_t pool_out_dim = 0;
-  std::uint32_t pool_rows = 0, pool_cols = 0;    // of the output
-  std::uint32_t rows = 0, cols = 0;              // of the input tile
+  std::uint32_t pool_rows = 0, pool_cols = 0;  // of the output
+  std::uint32_t rows = 0, cols = 0;            // of the input tile
   std::uint32_t upper_pad = 0, left_pad = 0;
   std::uint32_t stats_id = 0;
   std::int32_t qb = 0, qc = 0, qln2 = 0, qln2_inv = 0;
   // Extension registers.
   int pre_shift = 0;
-  std::uint32_t affine_row = 0;     // accumulator row of the gain of column block 0
+  std::uint32_t affine_row = 0;  // accumulator row of the gain of column block 0
   std::uint32_t row_scale_base = 0;
   bool wide_variance = false;
 };
@@ -61,7 +61,7 @@ struct Operand {
 
 // The array: matrices are dim x dim, row-major. float holds int8 operands exactly.
 struct ArrayState {
-  bool preloaded = false;           // a preload waits for its compute
+  bool preloaded = false;  // a preload waits for its compute
   Operand destination;
   bool operand_garbage = true;      // the preload named no operand
   std::vector<float> operand;       // what the preload read
@@ -72,28 +72,28 @@ struct ArrayState {
 
 // One row whose statistics are collected (Normalizer.scala).
 struct RowStatistics {
-  std::int64_t sum = 0;             // 32 bits unless wide_variance
-  std::uint32_t count = 0;          // 16 bits
+  std::int64_t sum = 0;     // 32 bits unless wide_variance
+  std::uint32_t count = 0;  // 16 bits
   std::int32_t running_max = std::numeric_limits<std::int32_t>::min();
   std::int32_t max = std::numeric_limits<std::int32_t>::min();
   std::int32_t mean = 0;
-  float layer_norm_scale = 0;       // 1 / standard deviation, times the accumulator scale
-  float softmax_scale = 0;          // 127 / sum of exponentials, times the accumulator scale
-  std::uint32_t column_block = 0;   // extension E3: blocks of the row that have left since its statistics ended
+  float layer_norm_scale = 0;      // 1 / standard deviation, times the accumulator scale
+  float softmax_scale = 0;         // 127 / sum of exponentials, times the accumulator scale
+  std::uint32_t column_block = 0;  // extension E3: blocks of the row that have left since its statistics ended
 };
 
 // One of the two loop slots of LOOP_WS: its registers keep their values until they are written again.
 struct MatmulSlot {
-  std::uint32_t i = 0, j = 0, k = 0;             // tiles
+  std::uint32_t i = 0, j = 0, k = 0;  // tiles
   std::uint32_t pad_i = 0, pad_j = 0, pad_k = 0;
-  std::uint64_t a = 0, b = 0, d = 0, c = 0;      // DRAM addresses
-  std::uint64_t a_stride = 0, b_stride = 0, d_stride = 0, c_stride = 0;   // elements
-  std::uint32_t a_start = 0, b_end = 0;          // scratchpad rows
+  std::uint64_t a = 0, b = 0, d = 0, c = 0;                              // DRAM addresses
+  std::uint64_t a_stride = 0, b_stride = 0, d_stride = 0, c_stride = 0;  // elements
+  std::uint32_t a_start = 0, b_end = 0;                                  // scratchpad rows
 };
 
 struct MatmulLoops {
   std::array<MatmulSlot, 2> slots;
-  int current = 0;                  // being configured
+  int current = 0;  // being configured
   // Half of the accumulator that the next bias load, computation and store use (0 or 1).
   int d_half = 0, execute_half = 0, c_half = 0;
 };
@@ -107,7 +107,7 @@ struct ConvSlot {
   std::uint32_t batches = 0, porows = 0, pocols = 0, pochs = 0, krows = 0, kcols = 0, kchs = 0;
   std::uint32_t lpad = 0, rpad = 0, upad = 0, dpad = 0, plpad = 0, pupad = 0;
   std::uint32_t orows = 0, ocols = 0;
-  std::uint64_t weights = 0, output = 0, bias = 0, input = 0;   // DRAM addresses
+  std::uint64_t weights = 0, output = 0, bias = 0, input = 0;  // DRAM addresses
 };
 
 struct ConvLoops {
@@ -117,12 +117,12 @@ struct ConvLoops {
 };
 
 struct MachineState {
-  static constexpr std::uint32_t kRowScales = 1024;   // extension E4
+  static constexpr std::uint32_t kRowScales = 1024;  // extension E4
 
   explicit MachineState(const Geometry& geometry);
 
-  std::vector<std::int8_t> scratchpad;     // rows x dim
-  std::vector<std::int32_t> accumulator;   // rows x dim
+  std::vector<std::int8_t> scratchpad;    // rows x dim
+  std::vector<std::int32_t> accumulator;  // rows x dim
   std::array<LoadState, 3> load;
   StoreState store;
   ExecuteState execute;

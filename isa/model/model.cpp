@@ -58,7 +58,8 @@ void Model::run(const Program& program, const std::function<void(const HostOp&)>
       case ItemKind::kHostOp: {
         SYSTOLE_CHECK(item.value < program.host_ops.size());
         const HostOp& operation = program.host_ops[item.value];
-        if (!host) throw ModelError("oracle", "", fmt::format("host operation '{}' and nobody to run it", operation.name));
+        if (!host)
+          throw ModelError("oracle", "", fmt::format("host operation '{}' and nobody to run it", operation.name));
         host(operation);
         break;
       }
@@ -125,10 +126,10 @@ void Model::dispatch(Op op, const Instruction& instruction) {
       return config_conv(op, instruction);
     case Op::kLoopConv:
       return loop_conv(instruction);
-    case Op::kStoreSpad:   // completes and writes nothing on a machine without external scratchpad
-    case Op::kFlush:       // translation is off
+    case Op::kStoreSpad:  // completes and writes nothing on a machine without external scratchpad
+    case Op::kFlush:      // translation is off
     case Op::kClockGate:
-    case Op::kCounter:     // counts, but changes no value
+    case Op::kCounter:  // counts, but changes no value
       return;
   }
   SYSTOLE_CHECK(false);
@@ -136,8 +137,8 @@ void Model::dispatch(Op op, const Instruction& instruction) {
 
 std::uint8_t* Model::dram(std::uint64_t address, std::uint64_t bytes, const char* use) {
   if (!memory_.contains(address, bytes)) {
-    fail(fmt::format("{} of {} bytes at {:#x} is outside of main memory {:#x}..{:#x}", use, bytes, address, memory_.base(),
-                     memory_.base() + (memory_.bytes() - 1)));
+    fail(fmt::format("{} of {} bytes at {:#x} is outside of main memory {:#x}..{:#x}", use, bytes, address,
+                     memory_.base(), memory_.base() + (memory_.bytes() - 1)));
   }
   return memory_.at(address, bytes);
 }

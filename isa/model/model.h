@@ -1,6 +1,7 @@
 #pragma once
-// The oracle: what a program leaves in memory, without time. Instructions run one after the other, each completely. Written from the
-// description of the instruction set and shares nothing with hw; programs whose result depends on timing are not for it.
+// The oracle: what a program leaves in memory, without time. Instructions run one after the other, each completely.
+// Written from the description of the instruction set and shares nothing with hw; programs whose result depends on
+// timing are not for it.
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -15,12 +16,12 @@ namespace systole::isa {
 
 // Results that did not fit their width. The hardware wraps silently; a calibrated model has none.
 struct Overflows {
-  std::uint64_t gelu = 0;          // elements
-  std::uint64_t exp_sum = 0;       // row blocks whose sum of exponentials left 32 bits
-  std::uint64_t variance = 0;      // row blocks whose sum of squares left 32 bits
-  std::uint64_t row_sum = 0;       // row blocks whose plain sum left 32 bits
-  std::uint64_t accumulate = 0;    // accumulator additions beyond 32 bits
-  std::uint64_t array = 0;         // sums inside the array beyond its spatial width
+  std::uint64_t gelu = 0;        // elements
+  std::uint64_t exp_sum = 0;     // row blocks whose sum of exponentials left 32 bits
+  std::uint64_t variance = 0;    // row blocks whose sum of squares left 32 bits
+  std::uint64_t row_sum = 0;     // row blocks whose plain sum left 32 bits
+  std::uint64_t accumulate = 0;  // accumulator additions beyond 32 bits
+  std::uint64_t array = 0;       // sums inside the array beyond its spatial width
 };
 
 class Model {
@@ -31,15 +32,20 @@ class Model {
   // Throws ModelError (instruction, what) when the program misuses the machine.
   void execute(const Instruction& instruction);
 
-  // All commands in order; gaps, fences and regions have no effect. `host` runs the CPU's operations; without it they are an error.
+  // All commands in order; gaps, fences and regions have no effect. `host` runs the CPU's operations; without it they
+  // are an error.
   void run(const Program& program, const std::function<void(const HostOp&)>& host = {});
 
   [[nodiscard]] const Geometry& geometry() const { return geometry_; }
   [[nodiscard]] const Overflows& overflows() const { return overflows_; }
   [[nodiscard]] std::uint64_t commands() const { return commands_; }
   // dim elements of a row.
-  [[nodiscard]] const std::int8_t* scratchpad_row(std::uint32_t row) const { return state_.scratchpad.data() + offset(row, scratchpad_mask_); }
-  [[nodiscard]] const std::int32_t* accumulator_row(std::uint32_t row) const { return state_.accumulator.data() + offset(row, accumulator_mask_); }
+  [[nodiscard]] const std::int8_t* scratchpad_row(std::uint32_t row) const {
+    return state_.scratchpad.data() + offset(row, scratchpad_mask_);
+  }
+  [[nodiscard]] const std::int32_t* accumulator_row(std::uint32_t row) const {
+    return state_.accumulator.data() + offset(row, accumulator_mask_);
+  }
 
  private:
   void dispatch(Op op, const Instruction& instruction);
@@ -56,7 +62,8 @@ class Model {
   void mvout_rows(std::uint64_t dram, LocalAddress local, int cols, int rows);
   void mvout_pooled(std::uint64_t dram, LocalAddress local, int cols);
   void mvout_flattened(std::uint64_t dram, LocalAddress local, int cols);
-  // Appends what leaves of one block to `out` (int8 or int32 elements); a block that only feeds the statistics appends nothing.
+  // Appends what leaves of one block to `out` (int8 or int32 elements); a block that only feeds the statistics appends
+  // nothing.
   void read_block(LocalAddress local, int cols, NormCommand command, std::vector<std::uint8_t>& out);
 
   // execute_norm.cpp
@@ -76,7 +83,8 @@ class Model {
   void compute(const Instruction& instruction, bool flip);
   [[nodiscard]] model::Operand operand(std::uint32_t local, std::uint64_t cols, std::uint64_t rows) const;
   // A scratchpad matrix, 0 outside of rows x cols.
-  void read_matrix(const model::Operand& operand, std::uint32_t stride, bool transpose, const char* name, std::vector<float>& out) const;
+  void read_matrix(const model::Operand& operand, std::uint32_t stride, bool transpose, const char* name,
+                   std::vector<float>& out) const;
   void write_result(const std::int32_t* result, int rows);
 
   // execute_loop_matmul.cpp, execute_loop_conv.cpp
@@ -93,8 +101,12 @@ class Model {
   [[nodiscard]] std::size_t offset(std::uint32_t row, std::uint32_t mask) const {
     return std::size_t{row & mask} * static_cast<std::size_t>(geometry_.dim);
   }
-  [[nodiscard]] std::int8_t* scratchpad(std::uint32_t row) { return state_.scratchpad.data() + offset(row, scratchpad_mask_); }
-  [[nodiscard]] std::int32_t* accumulator(std::uint32_t row) { return state_.accumulator.data() + offset(row, accumulator_mask_); }
+  [[nodiscard]] std::int8_t* scratchpad(std::uint32_t row) {
+    return state_.scratchpad.data() + offset(row, scratchpad_mask_);
+  }
+  [[nodiscard]] std::int32_t* accumulator(std::uint32_t row) {
+    return state_.accumulator.data() + offset(row, accumulator_mask_);
+  }
   [[nodiscard]] std::uint32_t row_of(LocalAddress local) const { return local.row(row_bits_); }
   [[nodiscard]] bool is_garbage(LocalAddress local) const { return local.is_garbage(row_bits_); }
   // Bytes of main memory; outside of it is the program's fault.
@@ -109,11 +121,11 @@ class Model {
   model::MachineState state_;
   Overflows overflows_;
   std::uint64_t commands_ = 0;
-  Instruction current_;             // for messages: the command of the program, and what a loop made of it
+  Instruction current_;  // for messages: the command of the program, and what a loop made of it
   Instruction unrolled_;
   bool in_loop_ = false;
-  std::vector<std::uint8_t> row_buffer_;      // one output row
-  std::vector<float> a_matrix_, b_matrix_;    // operands of the running compute
+  std::vector<std::uint8_t> row_buffer_;    // one output row
+  std::vector<float> a_matrix_, b_matrix_;  // operands of the running compute
   std::vector<std::int32_t> c_matrix_;
 };
 

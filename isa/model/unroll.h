@@ -7,7 +7,8 @@
 
 namespace systole::isa::model {
 
-// DRAM addresses have the width of the core's addresses; offsets inside an operand wrap at 32 bits (LoopMatmul.scala castDramOffset).
+// DRAM addresses have the width of the core's addresses; offsets inside an operand wrap at 32 bits (LoopMatmul.scala
+// castDramOffset).
 inline std::uint64_t dram_address(std::uint64_t base, std::uint64_t offset) {
   constexpr std::uint64_t kAddressMask = (std::uint64_t{1} << 40) - 1;
   return (base + (offset & 0xFFFFFFFFu)) & kAddressMask;
@@ -24,7 +25,8 @@ inline Instruction move(Op op, std::uint64_t dram, std::uint32_t local, std::uin
   return result;
 }
 
-inline Instruction preload(std::uint32_t local, std::uint32_t cols, std::uint32_t rows, std::uint32_t out, std::uint32_t out_cols, std::uint32_t out_rows) {
+inline Instruction preload(std::uint32_t local, std::uint32_t cols, std::uint32_t rows, std::uint32_t out,
+                           std::uint32_t out_cols, std::uint32_t out_rows) {
   namespace f = fields::Preload;
   Instruction result = make(Op::kPreload);
   f::local.set(result, local);
@@ -37,7 +39,8 @@ inline Instruction preload(std::uint32_t local, std::uint32_t cols, std::uint32_
 }
 
 // compute without a streamed B or bias: only A is named.
-inline Instruction compute(bool flip, std::uint32_t a, std::uint32_t a_cols, std::uint32_t a_rows, std::uint32_t b_cols, std::uint32_t b_rows) {
+inline Instruction compute(bool flip, std::uint32_t a, std::uint32_t a_cols, std::uint32_t a_rows, std::uint32_t b_cols,
+                           std::uint32_t b_rows) {
   namespace f = fields::ComputeFlip;
   Instruction result = make(flip ? Op::kComputeFlip : Op::kComputeStay);
   f::a_local.set(result, a);

@@ -1,5 +1,6 @@
 #pragma once
-// Whole files: read in one piece, written so that a reader never sees half of one. Errors are ConfigErrors that name the file.
+// Whole files: read in one piece, written so that a reader never sees half of one. Errors are ConfigErrors that name
+// the file.
 #include <string>
 #include <string_view>
 

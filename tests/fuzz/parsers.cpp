@@ -11,7 +11,7 @@
 namespace systole::test {
 namespace {
 
-constexpr std::uint64_t kMaxImageBytes = 65536;   // a short line can ask for much memory: that is not what is tested
+constexpr std::uint64_t kMaxImageBytes = 65536;  // a short line can ask for much memory: that is not what is tested
 
 // A program that was read must survive every other form.
 void check_program(const isa::Program& program) {

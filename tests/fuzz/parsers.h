@@ -1,6 +1,7 @@
 #pragma once
-// One function per text or binary reader: takes arbitrary bytes, accepts a ConfigError, checks the round trip of what was read. Anything else
-// (another exception, a crash) is a finding. Used by the libFuzzer programs and by the quick mutation test.
+// One function per text or binary reader: takes arbitrary bytes, accepts a ConfigError, checks the round trip of what
+// was read. Anything else (another exception, a crash) is a finding. Used by the libFuzzer programs and by the quick
+// mutation test.
 #include <string_view>
 
 namespace systole::test {

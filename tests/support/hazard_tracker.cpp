@@ -17,7 +17,8 @@ void HazardTracker::fence() {
   scratchpad_.assign(scratchpad_.size(), Row{});
   accumulator_.assign(accumulator_.size(), Row{});
   idle_ = true;
-  computing_ = stored_ = odd_loads_ = overlapping_loads_ = next_load_unsafe_ = array_accumulates_ = load_accumulates_ = loops_running_ = false;
+  computing_ = stored_ = odd_loads_ = overlapping_loads_ = next_load_unsafe_ = array_accumulates_ = load_accumulates_ =
+      loops_running_ = false;
 }
 
 bool HazardTracker::load_needs_fence(const Rows& rows, LoadPath path) const {
@@ -27,7 +28,8 @@ bool HazardTracker::load_needs_fence(const Rows& rows, LoadPath path) const {
   for (std::uint32_t i = 0; i < rows.count; ++i) {
     const Row& entry = target[row(rows, i)];
     if (entry.load == LoadPath::kNone) continue;
-    if (stored_ || entry.load != path || path == LoadPath::kScaled || entry.short_load || rows.count < kSafeRows) return true;
+    if (stored_ || entry.load != path || path == LoadPath::kScaled || entry.short_load || rows.count < kSafeRows)
+      return true;
   }
   return false;
 }
@@ -38,7 +40,7 @@ void HazardTracker::note_load(const Rows& rows, LoadPath path) {
     Row& entry = memory(rows)[row(rows, i)];
     overlapping_loads_ = overlapping_loads_ || entry.load != LoadPath::kNone;
     entry.load = path;
-    entry.result_of = kNoResult;   // the load has waited for the result
+    entry.result_of = kNoResult;  // the load has waited for the result
     entry.short_load = rows.count < kSafeRows;
   }
   const bool usual = rows.first.is_accumulator() ? path == LoadPath::kFull : path == LoadPath::kPlain;

@@ -1,6 +1,7 @@
 #pragma once
-// What has to be known about earlier commands so that the next ones leave the same values whatever the timing is. The hardware orders
-// loads, computes and stores by the rows they touch, with gaps; where it does not, a program needs a fence. The tracker asks for it.
+// What has to be known about earlier commands so that the next ones leave the same values whatever the timing is. The
+// hardware orders loads, computes and stores by the rows they touch, with gaps; where it does not, a program needs a
+// fence. The tracker asks for it.
 #include <cstdint>
 #include <vector>
 
@@ -24,7 +25,7 @@ class HazardTracker {
   explicit HazardTracker(const isa::Geometry& geometry);
 
   void fence();
-  [[nodiscard]] bool idle() const { return idle_; }          // nothing since the last fence
+  [[nodiscard]] bool idle() const { return idle_; }  // nothing since the last fence
 
   // Each question is asked before the command is emitted, each note follows it.
   [[nodiscard]] bool load_needs_fence(const Rows& rows, LoadPath path) const;
@@ -32,8 +33,9 @@ class HazardTracker {
 
   // Operands that the array reads. Results still on their way are recognised by their first row only.
   [[nodiscard]] bool read_needs_fence(const Rows& rows) const;
-  // Result of the array. `next_load_unsafe`: an operand was read beyond the rows that the hardware protects. `recognised`: the preload that
-  // announced the result took long enough for the next pair to see it (one without an operand takes 4 cycles only).
+  // Result of the array. `next_load_unsafe`: an operand was read beyond the rows that the hardware protects.
+  // `recognised`: the preload that announced the result took long enough for the next pair to see it (one without an
+  // operand takes 4 cycles only).
   [[nodiscard]] bool result_needs_fence(const Rows& rows) const;
   void note_compute(const Rows& result, bool next_load_unsafe, bool recognised);
 
@@ -42,11 +44,16 @@ class HazardTracker {
 
   // Stores hold back the requests of loads, which may then change places: loads of the same rows need a quiet port.
   [[nodiscard]] bool store_needs_fence() const { return overlapping_loads_; }
-  void note_store() { idle_ = false; stored_ = true; }
-  [[nodiscard]] bool stored() const { return stored_; }      // since the last fence
+  void note_store() {
+    idle_ = false;
+    stored_ = true;
+  }
+  [[nodiscard]] bool stored() const { return stored_; }  // since the last fence
 
   // A loop works in one half of each memory and leaves it undefined.
-  [[nodiscard]] bool loop_needs_fence() const { return odd_loads_ || next_load_unsafe_ || load_accumulates_ || overlapping_loads_; }
+  [[nodiscard]] bool loop_needs_fence() const {
+    return odd_loads_ || next_load_unsafe_ || load_accumulates_ || overlapping_loads_;
+  }
   void note_loop(bool accumulates_by_load);
   // Discrete commands may use a half that no running loop uses.
   [[nodiscard]] bool loops_running() const { return loops_running_; }
@@ -56,12 +63,18 @@ class HazardTracker {
   static constexpr std::int32_t kUnrecognised = -2;
   struct Row {
     LoadPath load = LoadPath::kNone;
-    bool short_load = false;                 // the load had so few rows that a second one may come too close
-    std::int32_t result_of = kNoResult;      // first row of the computation that wrote it
+    bool short_load = false;             // the load had so few rows that a second one may come too close
+    std::int32_t result_of = kNoResult;  // first row of the computation that wrote it
   };
-  [[nodiscard]] std::uint32_t row(const Rows& rows, std::uint32_t i) const { return rows.first.plus(i * rows.stride, row_bits_).row(row_bits_); }
-  [[nodiscard]] const std::vector<Row>& memory(const Rows& rows) const { return rows.first.is_accumulator() ? accumulator_ : scratchpad_; }
-  [[nodiscard]] std::vector<Row>& memory(const Rows& rows) { return rows.first.is_accumulator() ? accumulator_ : scratchpad_; }
+  [[nodiscard]] std::uint32_t row(const Rows& rows, std::uint32_t i) const {
+    return rows.first.plus(i * rows.stride, row_bits_).row(row_bits_);
+  }
+  [[nodiscard]] const std::vector<Row>& memory(const Rows& rows) const {
+    return rows.first.is_accumulator() ? accumulator_ : scratchpad_;
+  }
+  [[nodiscard]] std::vector<Row>& memory(const Rows& rows) {
+    return rows.first.is_accumulator() ? accumulator_ : scratchpad_;
+  }
 
   int row_bits_;
   std::vector<Row> scratchpad_;
@@ -69,7 +82,7 @@ class HazardTracker {
   bool idle_ = true;
   bool computing_ = false;
   bool stored_ = false;
-  bool odd_loads_ = false;                   // loads on another way than a loop's own
+  bool odd_loads_ = false;  // loads on another way than a loop's own
   bool overlapping_loads_ = false;
   bool next_load_unsafe_ = false;
   bool array_accumulates_ = false;

@@ -11,7 +11,8 @@ using isa::Instruction;
 using isa::LocalAddress;
 using isa::Op;
 
-// Main memory of all programs: read-only inputs (small and full-range bytes, small and full-range words), then outputs, each written once.
+// Main memory of all programs: read-only inputs (small and full-range bytes, small and full-range words), then outputs,
+// each written once.
 constexpr std::uint64_t kBytes = 0x80001000;
 constexpr std::uint64_t kWords = 0x80041000;
 constexpr std::uint64_t kAreaBytes = 0x40000;
@@ -24,7 +25,8 @@ std::uint32_t bits_of(float value) {
   return bits;
 }
 
-isa::Fill fill(std::uint64_t address, std::uint64_t bytes, int element_bytes, std::int64_t lo, std::int64_t hi, std::uint64_t seed) {
+isa::Fill fill(std::uint64_t address, std::uint64_t bytes, int element_bytes, std::int64_t lo, std::int64_t hi,
+               std::uint64_t seed) {
   isa::Fill result;
   result.address = address;
   result.bytes = bytes;
@@ -42,18 +44,24 @@ LocalAddress in_accumulator(LocalAddress local, bool accumulate) {
 }  // namespace
 
 bool ProgramEmitter::ExecuteConfig::operator==(const ExecuteConfig& other) const {
-  return weight_stationary == other.weight_stationary && a_transpose == other.a_transpose && b_transpose == other.b_transpose &&
-         relu == other.relu && shift == other.shift && a_stride == other.a_stride && c_stride == other.c_stride;
+  return weight_stationary == other.weight_stationary && a_transpose == other.a_transpose &&
+         b_transpose == other.b_transpose && relu == other.relu && shift == other.shift && a_stride == other.a_stride &&
+         c_stride == other.c_stride;
 }
 
 ProgramEmitter::ProgramEmitter(const ProgramPlan& plan)
-    : plan_(plan), geometry_(plan.geometry), dim_(static_cast<std::uint32_t>(plan.geometry.dim)), tracker_(plan.geometry), next_output_(kOutputs) {
+    : plan_(plan),
+      geometry_(plan.geometry),
+      dim_(static_cast<std::uint32_t>(plan.geometry.dim)),
+      tracker_(plan.geometry),
+      next_output_(kOutputs) {
   trace_.name = "seed " + std::to_string(plan.seed);
   trace_.machine = settings_of(geometry_);
   trace_.memory = isa::TraceMemory{plan.latency, 16};
   trace_.loop_conv_encoding = geometry_.loop_conv_encoding;
   trace_.program.encoding = {geometry_.revision, geometry_.loop_conv_encoding};
-  trace_.fills = {fill(kBytes, kHalfArea, 1, -8, 8, plan.seed + 1), fill(kBytes + kHalfArea, kHalfArea, 1, -128, 127, plan.seed + 2),
+  trace_.fills = {fill(kBytes, kHalfArea, 1, -8, 8, plan.seed + 1),
+                  fill(kBytes + kHalfArea, kHalfArea, 1, -128, 127, plan.seed + 2),
                   fill(kWords, kHalfArea, 4, -20000, 20000, plan.seed + 3),
                   fill(kWords + kHalfArea, kHalfArea, 4, -2147483648LL, 2147483647LL, plan.seed + 4)};
 }
@@ -108,7 +116,8 @@ void ProgramEmitter::fence() {
 void ProgramEmitter::begin_discrete(Random& random) {
   const bool keep_running = random.chance(40);
   if (!tracker_.loops_running()) return;
-  const bool free_half = !(scratchpad_half_busy_[0] && scratchpad_half_busy_[1]) && !(accumulator_half_busy_[0] && accumulator_half_busy_[1]);
+  const bool free_half = !(scratchpad_half_busy_[0] && scratchpad_half_busy_[1]) &&
+                         !(accumulator_half_busy_[0] && accumulator_half_busy_[1]);
   if (!keep_running || !free_half) fence();
 }
 
@@ -124,13 +133,13 @@ LocalAddress ProgramEmitter::pick_rows(Random& random, bool accumulator, std::ui
   std::uint32_t row = 0;
   const std::uint32_t tiles = std::min(last / dim_, 5u);
   switch (random.range(0, 4)) {
-    case 0:   // anywhere
+    case 0:  // anywhere
       row = random.count(0, last);
       break;
-    case 1:   // at the end
+    case 1:  // at the end
       row = last - random.count(0, std::min(last, 3u));
       break;
-    case 2:   // among few tiles, not aligned
+    case 2:  // among few tiles, not aligned
       row = std::min(last, random.count(0, tiles * dim_ + dim_ / 2));
       break;
     default:  // among few tiles: collisions with other commands are likely
@@ -140,15 +149,17 @@ LocalAddress ProgramEmitter::pick_rows(Random& random, bool accumulator, std::ui
   return LocalAddress((accumulator ? LocalAddress::kAccumulatorBit : 0) | (base + row));
 }
 
-LocalAddress ProgramEmitter::pick_result(Random& random, bool accumulator, std::uint32_t span, const std::vector<Rows>& operands) {
+LocalAddress ProgramEmitter::pick_result(Random& random, bool accumulator, std::uint32_t span,
+                                         const std::vector<Rows>& operands) {
   constexpr int kTries = 50;
   const int bits = geometry_.row_bits();
   for (int i = 0; i < kTries; ++i) {
     const LocalAddress local = pick_rows(random, accumulator, span);
     const bool clear = accumulator || std::none_of(operands.begin(), operands.end(), [&](const Rows& rows) {
-      const std::uint32_t first = rows.first.row(bits);
-      return rows.count > 0 && first < local.row(bits) + span && local.row(bits) < first + (rows.count - 1) * rows.stride + 1;
-    });
+                         const std::uint32_t first = rows.first.row(bits);
+                         return rows.count > 0 && first < local.row(bits) + span &&
+                                local.row(bits) < first + (rows.count - 1) * rows.stride + 1;
+                       });
     if (clear) return local;
   }
   return pick_rows(random, true, span);
@@ -157,7 +168,7 @@ LocalAddress ProgramEmitter::pick_result(Random& random, bool accumulator, std::
 std::uint64_t ProgramEmitter::pick_input(Random& random, std::uint64_t bytes, bool words) {
   const std::uint64_t area = words ? kWords : kBytes;
   std::uint64_t offset = static_cast<std::uint64_t>(random.range(0, static_cast<std::int64_t>(kHalfArea - bytes)));
-  if (random.chance(25)) offset += kHalfArea;   // full-range values
+  if (random.chance(25)) offset += kHalfArea;  // full-range values
   if (random.chance(60)) offset &= ~std::uint64_t{63};
   return area + (words ? offset & ~std::uint64_t{3} : offset);
 }
@@ -186,7 +197,8 @@ float ProgramEmitter::pick_scale(Random& random) const {
 
 // ---- loads
 
-void ProgramEmitter::load(Random& random, LocalAddress local, std::uint32_t rows, std::uint32_t cols, std::uint32_t block_stride, const LoadChoice& choice) {
+void ProgramEmitter::load(Random& random, LocalAddress local, std::uint32_t rows, std::uint32_t cols,
+                          std::uint32_t block_stride, const LoadChoice& choice) {
   const bool full = choice.path == LoadPath::kFull;
   const std::uint32_t element = full ? 4 : 1;
   const LocalAddress target = local.is_accumulator() ? in_accumulator(local, choice.accumulate) : local;
@@ -194,10 +206,13 @@ void ProgramEmitter::load(Random& random, LocalAddress local, std::uint32_t rows
   std::uint64_t stride = random.chance(15) ? 0 : std::uint64_t{cols} * element + random.pick({0u, 0u, 1u, 16u, 37u});
   if (full) stride &= ~std::uint64_t{3};
   std::vector<Rows> touched;
-  for (std::uint32_t block = 0; block < blocks; ++block) touched.push_back({target.plus(block * block_stride, geometry_.row_bits()), rows, 1});
-  const LoadPath path = choice.scale != 1.0f && (choice.path == LoadPath::kPlain || choice.path == LoadPath::kShrunk) ? LoadPath::kScaled : choice.path;
+  for (std::uint32_t block = 0; block < blocks; ++block)
+    touched.push_back({target.plus(block * block_stride, geometry_.row_bits()), rows, 1});
+  const LoadPath path = choice.scale != 1.0f && (choice.path == LoadPath::kPlain || choice.path == LoadPath::kShrunk)
+                            ? LoadPath::kScaled
+                            : choice.path;
   const bool repeats = choice.pixel_repeats > 1;
-  if (repeats && !tracker_.idle()) fence();   // the protected range of repeated pixels ends too early
+  if (repeats && !tracker_.idle()) fence();  // the protected range of repeated pixels ends too early
   for (const Rows& range : touched) {
     if (tracker_.load_needs_fence(range, path)) {
       fence();
@@ -214,7 +229,8 @@ void ProgramEmitter::load(Random& random, LocalAddress local, std::uint32_t rows
   emit(config);
   constexpr Op kLoads[] = {Op::kMvin, Op::kMvin2, Op::kMvin3};
   Instruction mvin = isa::make(kLoads[choice.state]);
-  if (choice.path != LoadPath::kZero) fields::Mvin::dram.set(mvin, pick_input(random, (rows - 1) * stride + std::uint64_t{cols} * element, full));
+  if (choice.path != LoadPath::kZero)
+    fields::Mvin::dram.set(mvin, pick_input(random, (rows - 1) * stride + std::uint64_t{cols} * element, full));
   fields::Mvin::local.set(mvin, target.bits());
   fields::Mvin::cols.set(mvin, cols);
   fields::Mvin::rows.set(mvin, rows);
@@ -249,21 +265,25 @@ void ProgramEmitter::move(Random& random) {
     if (choice.path != LoadPath::kFull && random.chance(30)) choice.scale = pick_scale(random);
     if (choice.path != LoadPath::kShrunk && random.chance(12)) choice.path = LoadPath::kZero;
     const bool full = accumulator && choice.path != LoadPath::kShrunk;
-    const std::uint32_t max_cols = static_cast<std::uint32_t>(full ? geometry_.max_blocks_full() : geometry_.max_blocks()) * dim_;
+    const std::uint32_t max_cols =
+        static_cast<std::uint32_t>(full ? geometry_.max_blocks_full() : geometry_.max_blocks()) * dim_;
     const std::uint32_t rows = pick_size(random, dim_);
     const std::uint32_t cols = random.chance(50) ? pick_size(random, dim_) : pick_size(random, max_cols);
     const std::uint32_t blocks = (cols + dim_ - 1) / dim_;
-    const std::uint32_t block_stride = blocks > 1 && random.chance(30) ? rows + random.count(0, dim_) : std::max(rows, dim_);
-    if (choice.path == LoadPath::kPlain && choice.scale == 1.0f && cols <= dim_ && random.chance(5)) choice.pixel_repeats = random.count(2, std::max(2u, dim_ / 4));
+    const std::uint32_t block_stride =
+        blocks > 1 && random.chance(30) ? rows + random.count(0, dim_) : std::max(rows, dim_);
+    if (choice.path == LoadPath::kPlain && choice.scale == 1.0f && cols <= dim_ && random.chance(5))
+      choice.pixel_repeats = random.count(2, std::max(2u, dim_ / 4));
     const LocalAddress local = pick_rows(random, accumulator, rows + (blocks - 1) * block_stride);
     load(random, local, rows, cols, block_stride, choice);
     if (accumulator && random.chance(25)) {
       choice.accumulate = true;
       load(random, local, rows, cols, block_stride, choice);
     }
-    if (choice.pixel_repeats > 1) continue;   // leaves rows of mixed origin
+    if (choice.pixel_repeats > 1) continue;  // leaves rows of mixed origin
     for (std::uint32_t block = 0; block < blocks; ++block) {
-      known_.push_back({local.plus(block * block_stride, geometry_.row_bits()), rows, std::min(dim_, cols - block * dim_)});
+      known_.push_back(
+          {local.plus(block * block_stride, geometry_.row_bits()), rows, std::min(dim_, cols - block * dim_)});
     }
   }
   const std::uint32_t stores = random.count(1, 4);
@@ -271,7 +291,8 @@ void ProgramEmitter::move(Random& random) {
     Tile tile = random.pick(known_);
     tile.rows = random.chance(70) ? tile.rows : random.count(1, tile.rows);
     const bool accumulator = tile.local.is_accumulator();
-    store(random, tile, accumulator && random.chance(30), accumulator ? random.count(0, geometry_.normaliser ? 3 : 1) : 0);
+    store(random, tile, accumulator && random.chance(30),
+          accumulator ? random.count(0, geometry_.normaliser ? 3 : 1) : 0);
   }
 }
 
@@ -294,10 +315,11 @@ void ProgramEmitter::configure_execute(const ExecuteConfig& config) {
   execute_configured_ = true;
 }
 
-// preload (d -> c) and compute (a, b); tiles that are absent are nullptr. Rows and columns are those of the operands as they are used.
-void ProgramEmitter::pair(const ExecuteConfig& config, bool flip, const Tile* d, std::uint32_t d_rows, std::uint32_t d_cols, const Tile* c,
-                          bool accumulate, const Tile& a, std::uint32_t a_rows, std::uint32_t a_cols, const Tile* b, std::uint32_t b_rows,
-                          std::uint32_t b_cols) {
+// preload (d -> c) and compute (a, b); tiles that are absent are nullptr. Rows and columns are those of the operands as
+// they are used.
+void ProgramEmitter::pair(const ExecuteConfig& config, bool flip, const Tile* d, std::uint32_t d_rows,
+                          std::uint32_t d_cols, const Tile* c, bool accumulate, const Tile& a, std::uint32_t a_rows,
+                          std::uint32_t a_cols, const Tile* b, std::uint32_t b_rows, std::uint32_t b_cols) {
   const bool d_transposed = config.weight_stationary && config.b_transpose;
   const bool b_transposed = !config.weight_stationary && config.b_transpose;
   const std::uint32_t a_stored = config.a_transpose ? a_cols : a_rows;
@@ -306,10 +328,13 @@ void ProgramEmitter::pair(const ExecuteConfig& config, bool flip, const Tile* d,
   // The hardware protects as many rows of D and B as the instruction names, transposed or not.
   const bool unprotected = (d != nullptr && d_stored > d_rows) || (b != nullptr && b_stored > b_rows);
   Rows result;
-  if (c != nullptr) result = {c->local.is_accumulator() ? in_accumulator(c->local, accumulate) : c->local, c->rows, config.c_stride};
-  const bool wait = (unprotected && !tracker_.idle()) || tracker_.read_needs_fence({a.local, a_stored, config.a_stride}) ||
+  if (c != nullptr)
+    result = {c->local.is_accumulator() ? in_accumulator(c->local, accumulate) : c->local, c->rows, config.c_stride};
+  const bool wait = (unprotected && !tracker_.idle()) ||
+                    tracker_.read_needs_fence({a.local, a_stored, config.a_stride}) ||
                     (d != nullptr && tracker_.read_needs_fence({d->local, d_stored, 1})) ||
-                    (b != nullptr && tracker_.read_needs_fence({b->local, b_stored, 1})) || (c != nullptr && tracker_.result_needs_fence(result));
+                    (b != nullptr && tracker_.read_needs_fence({b->local, b_stored, 1})) ||
+                    (c != nullptr && tracker_.result_needs_fence(result));
   if (wait) fence();
   Instruction preload = isa::make(Op::kPreload);
   {
@@ -339,7 +364,7 @@ void ProgramEmitter::weight_stationary(Random& random) {
   begin_discrete(random);
   ExecuteConfig config;
   config.relu = random.chance(30);
-  const std::int64_t transpose = random.range(0, 5);   // there is one transposer: A or the weights
+  const std::int64_t transpose = random.range(0, 5);  // there is one transposer: A or the weights
   config.a_transpose = transpose == 0;
   config.b_transpose = transpose == 1;
   config.a_stride = random.chance(15) ? random.count(2, 3) : 1;
@@ -364,7 +389,8 @@ void ProgramEmitter::weight_stationary(Random& random) {
     Tile a;
     // An earlier result may serve as operand.
     const auto reusable = std::find_if(results.begin(), results.end(), [&](const Tile& tile) {
-      return !tile.local.is_accumulator() && config.a_stride == 1 && config.c_stride == 1 && tile.rows >= a_rows && tile.cols >= (config.a_transpose ? rows : depth);
+      return !tile.local.is_accumulator() && config.a_stride == 1 && config.c_stride == 1 && tile.rows >= a_rows &&
+             tile.cols >= (config.a_transpose ? rows : depth);
     });
     if (reusable != results.end() && random.chance(60)) {
       a = *reusable;
@@ -386,8 +412,8 @@ void ProgramEmitter::weight_stationary(Random& random) {
     if (accumulate) result.local = old->local;
     const bool kept = random.chance(95);
     configure_execute(config);
-    pair(config, new_weights, new_weights ? &weights : nullptr, depth, cols, kept ? &result : nullptr, accumulate, a, rows, depth,
-         has_bias ? &bias : nullptr, rows, cols);
+    pair(config, new_weights, new_weights ? &weights : nullptr, depth, cols, kept ? &result : nullptr, accumulate, a,
+         rows, depth, has_bias ? &bias : nullptr, rows, cols);
     if (kept) results.push_back(result);
   }
   for (const Tile& result : results) {
@@ -396,7 +422,8 @@ void ProgramEmitter::weight_stationary(Random& random) {
     const bool accumulator = result.local.is_accumulator();
     Tile part = result;
     if (config.c_stride != 1) part.rows = 1;
-    store(random, part, accumulator && random.chance(30), accumulator ? random.count(0, geometry_.normaliser ? 3 : 1) : 0);
+    store(random, part, accumulator && random.chance(30),
+          accumulator ? random.count(0, geometry_.normaliser ? 3 : 1) : 0);
   }
 }
 
@@ -406,7 +433,7 @@ void ProgramEmitter::output_stationary(Random& random) {
   config.weight_stationary = false;
   config.relu = random.chance(30);
   config.a_transpose = random.chance(40);
-  config.b_transpose = config.a_transpose && random.chance(50);   // otherwise A needs the transposer
+  config.b_transpose = config.a_transpose && random.chance(50);  // otherwise A needs the transposer
   config.a_stride = random.chance(15) ? 2 : 1;
   config.shift = random.chance(50) ? 0 : random.count(1, 8);
   const std::uint32_t rows = pick_size(random, dim_);
@@ -437,15 +464,16 @@ void ProgramEmitter::output_stationary(Random& random) {
   }
   Tile result{pick_result(random, to_accumulator, dim_, operands), rows, cols};
   configure_execute(config);
-  if (!tracker_.idle()) fence();   // a chain must not wait for a load in its middle
+  if (!tracker_.idle()) fence();  // a chain must not wait for a load in its middle
   for (std::uint32_t i = 0; i < links; ++i) {
     const bool last = i + 1 == links;
-    pair(config, i == 0, i == 0 && has_bias ? &bias : nullptr, rows, cols, last ? &result : nullptr, false, chain[i].a, rows, chain[i].depth,
-         &chain[i].b, chain[i].depth, cols);
+    pair(config, i == 0, i == 0 && has_bias ? &bias : nullptr, rows, cols, last ? &result : nullptr, false, chain[i].a,
+         rows, chain[i].depth, &chain[i].b, chain[i].depth, cols);
   }
   known_.push_back(result);
   const bool in_acc = result.local.is_accumulator();
-  if (random.chance(80)) store(random, result, in_acc && random.chance(30), in_acc ? random.count(0, geometry_.normaliser ? 3 : 1) : 0);
+  if (random.chance(80))
+    store(random, result, in_acc && random.chance(30), in_acc ? random.count(0, geometry_.normaliser ? 3 : 1) : 0);
 }
 
 // ---- stores
@@ -463,9 +491,12 @@ void ProgramEmitter::configure_norm_constants(Random& random, bool softmax) {
   if (tracker_.stored()) fence();
   namespace f = fields::ConfigNorm;
   const bool wild = random.chance(10);
-  const std::int32_t qb = wild ? static_cast<std::int32_t>(random.bits()) : static_cast<std::int32_t>(random.range(100, 3000)) * (softmax ? 1 : -1);
-  const std::int32_t qc = wild ? static_cast<std::int32_t>(random.bits()) : static_cast<std::int32_t>(random.range(10000, 2000000)) * (softmax ? 1 : -1);
-  const std::int32_t qln2 = wild ? static_cast<std::int32_t>(random.bits()) : static_cast<std::int32_t>(random.range(64, 8192));
+  const std::int32_t qb = wild ? static_cast<std::int32_t>(random.bits())
+                               : static_cast<std::int32_t>(random.range(100, 3000)) * (softmax ? 1 : -1);
+  const std::int32_t qc = wild ? static_cast<std::int32_t>(random.bits())
+                               : static_cast<std::int32_t>(random.range(10000, 2000000)) * (softmax ? 1 : -1);
+  const std::int32_t qln2 =
+      wild ? static_cast<std::int32_t>(random.bits()) : static_cast<std::int32_t>(random.range(64, 8192));
   for (std::uint32_t type = 0; type < 2; ++type) {
     Instruction instruction = isa::make(Op::kConfigNorm);
     f::q_const_type.set(instruction, type);
@@ -480,7 +511,7 @@ void ProgramEmitter::configure_norm_constants(Random& random, bool softmax) {
 void ProgramEmitter::store(Random& random, const Tile& tile, bool full, std::uint32_t activation) {
   constexpr std::uint32_t kLayerNorm = 2;
   constexpr std::uint32_t kIgelu = 3;
-  if (activation == kLayerNorm) activation = 0;   // needs statistics: see normalise()
+  if (activation == kLayerNorm) activation = 0;  // needs statistics: see normalise()
   if (tracker_.store_needs_fence()) fence();
   const std::uint32_t row_bytes = tile.cols * (full ? 4 : 1);
   const std::uint32_t stride = row_bytes + random.pick({0u, 0u, 3u, 16u, 40u});
@@ -510,7 +541,7 @@ void ProgramEmitter::pool(Random& random) {
   for (std::uint32_t row = 0; row < rows * cols; row += dim_) {
     load(random, local.plus(row, geometry_.row_bits()), std::min(dim_, rows * cols - row), channels, dim_, choice);
   }
-  if (!tracker_.idle()) fence();   // the protected range of a pooling store is a guess of the hardware
+  if (!tracker_.idle()) fence();  // the protected range of a pooling store is a guess of the hardware
   const bool flattened = random.chance(15);
   const std::uint32_t size = random.count(1, std::min({3u, rows, cols}));
   const std::uint32_t step = random.count(1, 2);
@@ -548,14 +579,16 @@ void ProgramEmitter::normalise(Random& random) {
   if (!geometry_.normaliser) return move(random);
   begin_discrete(random);
   const bool softmax = random.chance(50);
-  const std::uint32_t blocks = random.count(1, std::min(4u, static_cast<std::uint32_t>(geometry_.accumulator_rows()) / dim_ / 4));
+  const std::uint32_t blocks =
+      random.count(1, std::min(4u, static_cast<std::uint32_t>(geometry_.accumulator_rows()) / dim_ / 4));
   const std::uint32_t rows = pick_size(random, std::min(dim_, 6u));
   const std::uint32_t last_cols = pick_size(random, dim_);
   const LocalAddress local = pick_rows(random, true, blocks * dim_);
   LoadChoice choice;
   choice.path = LoadPath::kFull;
   for (std::uint32_t block = 0; block < blocks; ++block) {
-    load(random, local.plus(block * dim_, geometry_.row_bits()), rows, block + 1 == blocks ? last_cols : dim_, dim_, choice);
+    load(random, local.plus(block * dim_, geometry_.row_bits()), rows, block + 1 == blocks ? last_cols : dim_, dim_,
+         choice);
   }
   const std::uint32_t cols = (blocks - 1) * dim_ + last_cols;
   const std::uint32_t stride = cols + random.pick({0u, 7u, 16u});
@@ -580,7 +613,8 @@ void ProgramEmitter::normalise(Random& random) {
         emit(select);
         for (std::uint32_t block = 0; block < blocks; block += step) {
           const bool last = block + step >= blocks;
-          const NormCommand command = last ? (softmax ? kSoftmax : kLayerNorm)[pass] : (softmax ? kSoftmaxInner : kLayerNormInner)[pass];
+          const NormCommand command =
+              last ? (softmax ? kSoftmax : kLayerNorm)[pass] : (softmax ? kSoftmaxInner : kLayerNormInner)[pass];
           Instruction mvout = isa::make(Op::kMvout);
           namespace f = fields::Mvout;
           f::dram.set(mvout, to + std::uint64_t{first + id} * stride + block * dim_);

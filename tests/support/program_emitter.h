@@ -52,27 +52,31 @@ class ProgramEmitter {
 
   // Choices
   [[nodiscard]] isa::LocalAddress pick_rows(Random& random, bool accumulator, std::uint32_t span);
-  // Rows for a result that none of `operands` overlaps: results leave the array while the last operand rows may still be read.
-  [[nodiscard]] isa::LocalAddress pick_result(Random& random, bool accumulator, std::uint32_t span, const std::vector<Rows>& operands);
+  // Rows for a result that none of `operands` overlaps: results leave the array while the last operand rows may still
+  // be read.
+  [[nodiscard]] isa::LocalAddress pick_result(Random& random, bool accumulator, std::uint32_t span,
+                                              const std::vector<Rows>& operands);
   [[nodiscard]] std::uint64_t pick_input(Random& random, std::uint64_t bytes, bool words);
   [[nodiscard]] std::uint64_t new_output(Random& random, std::uint64_t bytes);
-  [[nodiscard]] std::uint32_t pick_size(Random& random, std::uint32_t max) const;   // often max or 1
+  [[nodiscard]] std::uint32_t pick_size(Random& random, std::uint32_t max) const;  // often max or 1
   [[nodiscard]] float pick_scale(Random& random) const;
 
   // Commands with their hazards
   struct LoadChoice {
     std::uint32_t state = 0;
-    LoadPath path = LoadPath::kPlain;   // kScaled is made of kPlain or kShrunk by a scale other than 1
+    LoadPath path = LoadPath::kPlain;  // kScaled is made of kPlain or kShrunk by a scale other than 1
     bool accumulate = false;
     float scale = 1;
     std::uint32_t pixel_repeats = 1;
   };
   // Loads `rows` x `cols` (cols may span several tiles, `block_stride` rows apart).
-  void load(Random& random, isa::LocalAddress local, std::uint32_t rows, std::uint32_t cols, std::uint32_t block_stride, const LoadChoice& choice);
+  void load(Random& random, isa::LocalAddress local, std::uint32_t rows, std::uint32_t cols, std::uint32_t block_stride,
+            const LoadChoice& choice);
   [[nodiscard]] Tile load_operand(Random& random, std::uint32_t rows, std::uint32_t cols);
   void configure_execute(const ExecuteConfig& config);
-  void pair(const ExecuteConfig& config, bool flip, const Tile* d, std::uint32_t d_rows, std::uint32_t d_cols, const Tile* c, bool accumulate,
-            const Tile& a, std::uint32_t a_rows, std::uint32_t a_cols, const Tile* b, std::uint32_t b_rows, std::uint32_t b_cols);
+  void pair(const ExecuteConfig& config, bool flip, const Tile* d, std::uint32_t d_rows, std::uint32_t d_cols,
+            const Tile* c, bool accumulate, const Tile& a, std::uint32_t a_rows, std::uint32_t a_cols, const Tile* b,
+            std::uint32_t b_rows, std::uint32_t b_cols);
   void configure_store(Random& random, std::uint32_t stride, std::uint32_t activation, float scale);
   void store(Random& random, const Tile& tile, bool full, std::uint32_t activation);
   void configure_norm_constants(Random& random, bool softmax);
@@ -90,9 +94,9 @@ class ProgramEmitter {
   std::vector<Tile> known_;
   bool execute_configured_ = false;
   ExecuteConfig execute_;
-  std::uint32_t loops_ = 0;                 // LOOP_WS so far: the slot of the next one
+  std::uint32_t loops_ = 0;  // LOOP_WS so far: the slot of the next one
   std::uint32_t convolutions_ = 0;
-  std::uint32_t loop_half_ = 0;             // accumulator half of the next LOOP_WS
+  std::uint32_t loop_half_ = 0;  // accumulator half of the next LOOP_WS
   bool scratchpad_half_busy_[2] = {false, false};
   bool accumulator_half_busy_[2] = {false, false};
 };

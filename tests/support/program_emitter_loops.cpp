@@ -15,7 +15,8 @@ constexpr std::uint32_t kOne = 0x3F800000;
 constexpr std::uint32_t kLayerNorm = 2;
 constexpr std::uint32_t kSoftmax = 4;
 
-Instruction config_load(std::uint32_t state, std::uint64_t stride, std::uint32_t block_stride, bool shrink, std::uint32_t scale = kOne) {
+Instruction config_load(std::uint32_t state, std::uint64_t stride, std::uint32_t block_stride, bool shrink,
+                        std::uint32_t scale = kOne) {
   namespace f = fields::ConfigLd;
   Instruction result = isa::make(Op::kConfigLd);
   f::state.set(result, state);
@@ -52,7 +53,7 @@ struct ProgramEmitter::MatmulLoop {
   std::uint32_t activation = 0;
   std::uint32_t a_id = 0, b_id = 0;
   float scale = 1;
-  float a_scale = 1, b_scale = 1;   // residual addition only
+  float a_scale = 1, b_scale = 1;  // residual addition only
 };
 
 ProgramEmitter::MatmulLoop ProgramEmitter::pick_loop(Random& random, std::uint32_t max_j) {
@@ -66,7 +67,7 @@ ProgramEmitter::MatmulLoop ProgramEmitter::pick_loop(Random& random, std::uint32
   loop.pad_i = pad();
   loop.pad_j = pad();
   loop.pad_k = pad();
-  const std::int64_t transpose = random.range(0, 4);   // there is one transposer
+  const std::int64_t transpose = random.range(0, 4);  // there is one transposer
   loop.a_transpose = transpose == 0;
   loop.b_transpose = transpose == 1;
   loop.scale = pick_scale(random);
@@ -96,11 +97,13 @@ void ProgramEmitter::emit_loop(Random& random, const MatmulLoop& loop) {
     fields::ConfigSt::activation.set(config, loop.activation & 3);
     fields::ConfigSt::acc_scale.set(config, bits_of(loop.scale));
     emit(config);
-    if (loop.activation == kSoftmax || loop.activation == 3) configure_norm_constants(random, loop.activation == kSoftmax);
+    if (loop.activation == kSoftmax || loop.activation == 3)
+      configure_norm_constants(random, loop.activation == kSoftmax);
   }
   const std::uint64_t a = pick_input(random, std::uint64_t{a_stride} * a_rows, false);
   const std::uint64_t b = pick_input(random, std::uint64_t{b_stride} * b_rows, false);
-  const std::uint64_t d = loop.has_d ? pick_input(random, (std::uint64_t{d_stride} * rows + cols) * d_bytes, !loop.low_d) : 0;
+  const std::uint64_t d =
+      loop.has_d ? pick_input(random, (std::uint64_t{d_stride} * rows + cols) * d_bytes, !loop.low_d) : 0;
   const std::uint64_t c = loop.has_c ? new_output(random, std::uint64_t{c_stride} * rows * c_bytes) : 0;
 
   Instruction bounds = isa::make(Op::kLoopWsBounds);
@@ -136,7 +139,7 @@ void ProgramEmitter::emit_loop(Random& random, const MatmulLoop& loop) {
   scratchpad_half_busy_[loop.b_id == 0 ? slot : loop.b_id - 1] = true;
   accumulator_half_busy_[loop.residual ? slot : loop_half_] = true;
   if (loop.has_c) loop_half_ ^= 1;
-  known_.clear();   // what a loop leaves in the local memories is its own affair
+  known_.clear();  // what a loop leaves in the local memories is its own affair
   tracker_.note_loop(loop.residual);
 }
 
@@ -242,7 +245,8 @@ void ProgramEmitter::convolution(Random& random) {
 
   // What does not fit into its half of the memories becomes another step.
   const auto groups = [&](std::uint32_t channels) { return (channels + dim_ - 1) / dim_; };
-  const std::uint32_t inputs = groups(in_channels) * batches * (irows >> (downsample ? 1 : 0)) * (irows >> (downsample ? 1 : 0));
+  const std::uint32_t inputs =
+      groups(in_channels) * batches * (irows >> (downsample ? 1 : 0)) * (irows >> (downsample ? 1 : 0));
   const std::uint32_t weights = groups(out_channels) * kernel * kernel * in_channels;
   const std::uint32_t results = groups(out_channels) * batches * out_dim * out_dim;
   if (inputs + weights > static_cast<std::uint32_t>(geometry_.scratchpad_rows()) / 2 ||
@@ -268,8 +272,10 @@ void ProgramEmitter::convolution(Random& random) {
 
   const std::uint32_t count = random.chance(30) ? 2 : 1;
   for (std::uint32_t n = 0; n < count; ++n) {
-    const std::uint64_t input = pick_input(random, std::uint64_t{batches} * in_dim * in_dim * in_stride + in_stride, false);
-    const std::uint64_t weight = pick_input(random, std::uint64_t{kernel} * kernel * in_channels * weight_stride + weight_stride, false);
+    const std::uint64_t input =
+        pick_input(random, std::uint64_t{batches} * in_dim * in_dim * in_stride + in_stride, false);
+    const std::uint64_t weight =
+        pick_input(random, std::uint64_t{kernel} * kernel * in_channels * weight_stride + weight_stride, false);
     const std::uint64_t bias = pick_input(random, std::uint64_t{out_channels} * 4, true);
     const std::uint64_t output = new_output(random, std::uint64_t{batches} * out_pixels * out_stride);
     const bool square = geometry_.loop_conv_encoding == 2023;

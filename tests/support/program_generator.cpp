@@ -62,9 +62,10 @@ std::vector<T> remove_runs(std::vector<T> elements, const Test& fails) {
 
 const std::vector<isa::Geometry>& machines() {
   static const std::vector<isa::Geometry> all = [] {
-    std::vector<isa::Geometry> result = {machine(16, 256, 64, true), machine(16, 256, 64, false), machine(4, 16, 8, true), machine(8, 64, 32, true),
-                                         machine(8, 32, 16, false),  machine(32, 128, 128, true), machine(16, 64, 256, true),
-                                         machine(16, 256, 64, true, 2025), machine(16, 256, 64, false, 2025)};
+    std::vector<isa::Geometry> result = {
+        machine(16, 256, 64, true), machine(16, 256, 64, false),      machine(4, 16, 8, true),
+        machine(8, 64, 32, true),   machine(8, 32, 16, false),        machine(32, 128, 128, true),
+        machine(16, 64, 256, true), machine(16, 256, 64, true, 2025), machine(16, 256, 64, false, 2025)};
     isa::Geometry wide = machine(16, 256, 128, true);
     wide.max_request_bytes = 128;
     wide.scratchpad_banks = 8;
@@ -80,10 +81,18 @@ const std::vector<isa::Geometry>& machines() {
 }
 
 ProgramPlan make_plan(std::uint64_t seed, const PlanOptions& options) {
-  static constexpr Weight kWeights[] = {{StepKind::kMove, 5},  {StepKind::kWeightStationary, 6}, {StepKind::kOutputStationary, 4},
-                                        {StepKind::kPool, 1},  {StepKind::kNormalise, 2},        {StepKind::kLoop, 5},
-                                        {StepKind::kLoopSplit, 1}, {StepKind::kLoopNormalise, 2}, {StepKind::kResidual, 1},
-                                        {StepKind::kConvolution, 2}, {StepKind::kGap, 2},        {StepKind::kFence, 1},
+  static constexpr Weight kWeights[] = {{StepKind::kMove, 5},
+                                        {StepKind::kWeightStationary, 6},
+                                        {StepKind::kOutputStationary, 4},
+                                        {StepKind::kPool, 1},
+                                        {StepKind::kNormalise, 2},
+                                        {StepKind::kLoop, 5},
+                                        {StepKind::kLoopSplit, 1},
+                                        {StepKind::kLoopNormalise, 2},
+                                        {StepKind::kResidual, 1},
+                                        {StepKind::kConvolution, 2},
+                                        {StepKind::kGap, 2},
+                                        {StepKind::kFence, 1},
                                         {StepKind::kFlush, 1}};
   Random random(seed);
   ProgramPlan plan;
@@ -92,8 +101,9 @@ ProgramPlan make_plan(std::uint64_t seed, const PlanOptions& options) {
   plan.latency = random.pick({std::uint64_t{4}, std::uint64_t{20}, std::uint64_t{60}, std::uint64_t{150}});
   std::vector<StepKind> kinds;
   for (const Weight& entry : kWeights) {
-    const bool is_loop = entry.kind == StepKind::kLoop || entry.kind == StepKind::kLoopSplit || entry.kind == StepKind::kLoopNormalise ||
-                         entry.kind == StepKind::kResidual || entry.kind == StepKind::kConvolution;
+    const bool is_loop = entry.kind == StepKind::kLoop || entry.kind == StepKind::kLoopSplit ||
+                         entry.kind == StepKind::kLoopNormalise || entry.kind == StepKind::kResidual ||
+                         entry.kind == StepKind::kConvolution;
     if (is_loop && !options.loops) continue;
     if (entry.kind == StepKind::kConvolution && !options.convolutions) continue;
     kinds.insert(kinds.end(), entry.weight, entry.kind);
@@ -144,7 +154,8 @@ isa::Trace shrink_items(const isa::Trace& trace, const Fails& fails) {
   isa::Trace result = trace;
   result.program.items = remove_runs(trace.program.items, [&](const std::vector<isa::Item>& items) {
     const auto fences = [](const std::vector<isa::Item>& list) {
-      return std::count_if(list.begin(), list.end(), [](const isa::Item& item) { return item.kind == isa::ItemKind::kFence; });
+      return std::count_if(list.begin(), list.end(),
+                           [](const isa::Item& item) { return item.kind == isa::ItemKind::kFence; });
     };
     if (fences(items) != fences(trace.program.items)) return false;
     isa::Trace smaller = trace;

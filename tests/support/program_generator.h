@@ -1,8 +1,10 @@
 #pragma once
-// Random legal programs: every class of instruction, odd sizes, several machines, dependences through all memories. Their final memory does
-// not depend on timing, so that the oracle, a cycle-accurate machine and the RTL must agree. What the RTL does not order or gets wrong is
-// avoided with fences (tests/support/hazard_tracker.h) or not generated at all: operands in the accumulator, absent A, local contents that
-// a loop leaves behind, statistics ids in falling order, loads that overwrite each other beside stores, output-stationary chains that may run dry, training convolutions, counters.
+// Random legal programs: every class of instruction, odd sizes, several machines, dependences through all memories.
+// Their final memory does not depend on timing, so that the oracle, a cycle-accurate machine and the RTL must agree.
+// What the RTL does not order or gets wrong is avoided with fences (tests/support/hazard_tracker.h) or not generated at
+// all: operands in the accumulator, absent A, local contents that a loop leaves behind, statistics ids in falling
+// order, loads that overwrite each other beside stores, output-stationary chains that may run dry, training
+// convolutions, counters.
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -14,18 +16,19 @@
 
 namespace systole::test {
 
-// A self-contained piece of a program. Its own seed decides everything about it; what ran before decides only where fences are needed.
+// A self-contained piece of a program. Its own seed decides everything about it; what ran before decides only where
+// fences are needed.
 enum class StepKind : std::uint8_t {
   kMove,              // loads, then stores of the loaded and of older rows
   kWeightStationary,  // a chain of preload/compute pairs, results to scratchpad or accumulator
   kOutputStationary,
-  kPool,              // max-pooling or flattened store
-  kNormalise,         // LayerNorm or softmax with discrete stores
-  kLoop,              // LOOP_WS
-  kLoopSplit,         // two LOOP_WS that share their results
-  kLoopNormalise,     // LOOP_WS with LayerNorm or softmax
-  kResidual,          // LOOP_WS residual addition
-  kConvolution,       // LOOP_CONV_WS
+  kPool,           // max-pooling or flattened store
+  kNormalise,      // LayerNorm or softmax with discrete stores
+  kLoop,           // LOOP_WS
+  kLoopSplit,      // two LOOP_WS that share their results
+  kLoopNormalise,  // LOOP_WS with LayerNorm or softmax
+  kResidual,       // LOOP_WS residual addition
+  kConvolution,    // LOOP_CONV_WS
   kGap,
   kFence,
   kFlush,
@@ -39,19 +42,20 @@ struct Step {
 struct ProgramPlan {
   std::uint64_t seed = 0;
   isa::Geometry geometry;
-  std::uint64_t latency = 20;      // of the ideal memory
+  std::uint64_t latency = 20;  // of the ideal memory
   std::vector<Step> steps;
 };
 
 struct PlanOptions {
-  std::optional<isa::Geometry> geometry;   // absent: one of machines()
+  std::optional<isa::Geometry> geometry;  // absent: one of machines()
   std::uint32_t min_steps = 3;
   std::uint32_t max_steps = 14;
   bool convolutions = true;
   bool loops = true;
 };
 
-// The machines from which a plan chooses: arrays 4..32, different memories, with and without normaliser, both revisions.
+// The machines from which a plan chooses: arrays 4..32, different memories, with and without normaliser, both
+// revisions.
 [[nodiscard]] const std::vector<isa::Geometry>& machines();
 
 [[nodiscard]] ProgramPlan make_plan(std::uint64_t seed, const PlanOptions& options = {});
@@ -67,8 +71,8 @@ using Fails = std::function<bool(const isa::Trace&)>;
 // A plan with as few steps as possible that still fails; it stays legal by construction.
 [[nodiscard]] ProgramPlan shrink(const ProgramPlan& plan, const Fails& fails);
 
-// Then single commands: removes items as long as the trace fails. Fences stay. The result may depend on timing where the original did not;
-// commands that the oracle or the static checks refuse are not tried.
+// Then single commands: removes items as long as the trace fails. Fences stay. The result may depend on timing where
+// the original did not; commands that the oracle or the static checks refuse are not tried.
 [[nodiscard]] isa::Trace shrink_items(const isa::Trace& trace, const Fails& fails);
 
 }  // namespace systole::test

@@ -1,8 +1,8 @@
 // Runs random legal programs on the cycle-accurate machine and on the oracle and compares the memory they leave.
 //   machine_fuzz FIRST_SEED COUNT [--jobs N] [--machine INDEX] [--shrink DIR]
 //   machine_fuzz --trace IN OUT
-// With --shrink the first program that differs is made small and written to DIR as a trace; --trace does so with a trace that differs.
-// Exit code 1 when one differs.
+// With --shrink the first program that differs is made small and written to DIR as a trace; --trace does so with a
+// trace that differs. Exit code 1 when one differs.
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
@@ -57,8 +57,9 @@ std::string kind_of(const std::string& difference) {
 // Empty when the machine and the oracle agree.
 std::string failure(const isa::Trace& trace) {
   std::string difference;
-  run_tasks(1, 1, [&](std::size_t) { return machine_result(trace); },
-            [&](std::size_t, const TaskResult& result) { difference = compare(trace, result); });
+  run_tasks(
+      1, 1, [&](std::size_t) { return machine_result(trace); },
+      [&](std::size_t, const TaskResult& result) { difference = compare(trace, result); });
   return difference;
 }
 
@@ -71,7 +72,8 @@ void shrink(std::uint64_t seed, const test::PlanOptions& options, const std::str
   const std::string path = directory + "/fuzz_" + std::to_string(seed);
   write_atomically(path + ".steps.trace", isa::format_trace(trace));
   write_atomically(path + ".trace", isa::format_trace(small));
-  std::cout << "seed " << seed << ": " << plan.steps.size() << " steps, " << trace.program.items.size() << " items, then " << small.program.items.size() << " items: " << path << ".trace\n";
+  std::cout << "seed " << seed << ": " << plan.steps.size() << " steps, " << trace.program.items.size()
+            << " items, then " << small.program.items.size() << " items: " << path << ".trace\n";
 }
 
 }  // namespace
@@ -81,7 +83,8 @@ extern "C" int sc_main(int, char**) { return 1; }
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::cerr << "usage: machine_fuzz FIRST_SEED COUNT [--jobs N] [--machine INDEX] [--shrink DIR]\n       machine_fuzz --trace IN OUT\n";
+    std::cerr << "usage: machine_fuzz FIRST_SEED COUNT [--jobs N] [--machine INDEX] [--shrink DIR]\n       "
+                 "machine_fuzz --trace IN OUT\n";
     return 2;
   }
   if (argc == 4 && std::strcmp(argv[1], "--trace") == 0) {
@@ -89,7 +92,8 @@ int main(int argc, char** argv) {
     const std::string kind = kind_of(failure(trace));
     std::cout << argv[2] << ": " << (kind.empty() ? "equal" : failure(trace)) << "\n";
     if (kind.empty()) return 0;
-    write_atomically(argv[3], isa::format_trace(test::shrink_items(trace, [&](const isa::Trace& t) { return kind_of(failure(t)) == kind; })));
+    write_atomically(argv[3], isa::format_trace(test::shrink_items(
+                                  trace, [&](const isa::Trace& t) { return kind_of(failure(t)) == kind; })));
     return 1;
   }
   const std::uint64_t first = std::strtoull(argv[1], nullptr, 10);
@@ -99,15 +103,17 @@ int main(int argc, char** argv) {
   test::PlanOptions options;
   for (int i = 3; i + 1 < argc; i += 2) {
     if (std::strcmp(argv[i], "--jobs") == 0) jobs = std::atoi(argv[i + 1]);
-    if (std::strcmp(argv[i], "--machine") == 0) options.geometry = test::machines().at(std::strtoull(argv[i + 1], nullptr, 10));
+    if (std::strcmp(argv[i], "--machine") == 0)
+      options.geometry = test::machines().at(std::strtoull(argv[i + 1], nullptr, 10));
     if (std::strcmp(argv[i], "--shrink") == 0) directory = argv[i + 1];
   }
   std::map<std::size_t, std::string> differences;
-  run_tasks(count, jobs, [&](std::size_t i) { return machine_result(test::emit(test::make_plan(first + i, options))); },
-            [&](std::size_t i, const TaskResult& result) {
-              const std::string difference = compare(test::emit(test::make_plan(first + i, options)), result);
-              if (!difference.empty()) differences[i] = difference;
-            });
+  run_tasks(
+      count, jobs, [&](std::size_t i) { return machine_result(test::emit(test::make_plan(first + i, options))); },
+      [&](std::size_t i, const TaskResult& result) {
+        const std::string difference = compare(test::emit(test::make_plan(first + i, options)), result);
+        if (!difference.empty()) differences[i] = difference;
+      });
   for (const auto& [i, difference] : differences) std::cout << "seed " << first + i << ": " << difference << "\n";
   std::cout << count - differences.size() << " of " << count << " programs equal\n";
   if (!differences.empty() && !directory.empty()) shrink(first + differences.begin()->first, options, directory);

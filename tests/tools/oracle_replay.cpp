@@ -26,12 +26,13 @@ std::string replay(const std::string& path, isa::Overflows& overflows, std::size
   overflows = model.overflows();
   const std::vector<std::uint32_t> crcs = isa::check_crcs(trace, memory);
   const std::size_t expected = expectation.checks ? expectation.checks->size() : 0;
-  if (crcs.size() != expected) return std::to_string(crcs.size()) + " ranges, " + std::to_string(expected) + " expected";
+  if (crcs.size() != expected)
+    return std::to_string(crcs.size()) + " ranges, " + std::to_string(expected) + " expected";
   ranges += expected;
   for (std::size_t i = 0; i < expected; ++i) {
     if (crcs[i] == (*expectation.checks)[i].crc32) continue;
-    return "range " + std::to_string(i) + " of " + std::to_string(expected) + " differs: " + crc32_text((*expectation.checks)[i].crc32) +
-           " expected, " + crc32_text(crcs[i]);
+    return "range " + std::to_string(i) + " of " + std::to_string(expected) +
+           " differs: " + crc32_text((*expectation.checks)[i].crc32) + " expected, " + crc32_text(crcs[i]);
   }
   return {};
 }
@@ -60,9 +61,10 @@ int main(int argc, char** argv) {
     if (!difference.empty()) ++bad;
     if (!difference.empty() || verbose) {
       const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-      std::cout << argv[i] << ": " << (difference.empty() ? "equal" : difference) << " (" << seconds.count() << " s; wraps: gelu " << overflows.gelu
-                << ", exp sum " << overflows.exp_sum << ", variance " << overflows.variance << ", sum " << overflows.row_sum << ", accumulate "
-                << overflows.accumulate << ", array " << overflows.array << ")\n";
+      std::cout << argv[i] << ": " << (difference.empty() ? "equal" : difference) << " (" << seconds.count()
+                << " s; wraps: gelu " << overflows.gelu << ", exp sum " << overflows.exp_sum << ", variance "
+                << overflows.variance << ", sum " << overflows.row_sum << ", accumulate " << overflows.accumulate
+                << ", array " << overflows.array << ")\n";
     }
   }
   std::cout << traces - bad << " of " << traces << " traces equal, " << ranges << " memory ranges\n";

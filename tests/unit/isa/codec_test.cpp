@@ -39,7 +39,10 @@ TEST(Codec, two_entries_of_one_revision_never_match_the_same_bits) {
         const bool conv = other.funct >= 16 && other.funct <= 18;
         const int year = conv ? era.conv : era.revision;
         const bool applies = (other.since == 0 || year >= other.since) && (other.until == 0 || year <= other.until);
-        matching += applies && other.funct == instruction.funct && (!other.has_match || other.match.get(instruction) == other.match_value) ? 1 : 0;
+        matching += applies && other.funct == instruction.funct &&
+                            (!other.has_match || other.match.get(instruction) == other.match_value)
+                        ? 1
+                        : 0;
       }
       EXPECT_LE(matching, 1) << entry.mnemonic;
     }
@@ -60,7 +63,8 @@ TEST(Codec, random_fields_come_back_and_the_text_assembles_to_the_same_bits) {
           values.push_back((repeat % 5 == 0 ? 0 : random.bits()) & named.field.mask());
           named.field.set(instruction, values.back());
         }
-        for (std::size_t i = 0; i < values.size(); ++i) ASSERT_EQ(entry.fields[i].field.get(instruction), values[i]) << entry.mnemonic;
+        for (std::size_t i = 0; i < values.size(); ++i)
+          ASSERT_EQ(entry.fields[i].field.get(instruction), values[i]) << entry.mnemonic;
         ASSERT_EQ(decode(instruction, era.revision, era.conv), entry.op) << entry.mnemonic;
         program.command(instruction);
       }
@@ -73,7 +77,8 @@ TEST(Codec, any_bits_survive_the_text) {
   test::Random random(kSeed);
   Program program;
   for (int i = 0; i < 5000; ++i) {
-    program.command({static_cast<std::uint8_t>(random.count(0, 127)), random.bits() & random.bits(), random.bits() & random.bits()});
+    program.command({static_cast<std::uint8_t>(random.count(0, 127)), random.bits() & random.bits(),
+                     random.bits() & random.bits()});
   }
   EXPECT_EQ(assemble(disassemble(program), "text"), program) << "seed " << kSeed;
 }
@@ -81,7 +86,8 @@ TEST(Codec, any_bits_survive_the_text) {
 TEST(Codec, scales_are_shown_as_numbers_only_when_they_read_back) {
   test::Random random(kSeed);
   Program program;
-  for (const std::uint32_t bits : {0x3F800000u, 0x00000001u, 0x80000000u, 0x7F800000u, 0xFF800000u, 0x7FC00001u, 0xFFFFFFFFu, 0x007FFFFFu, 0x7F7FFFFFu}) {
+  for (const std::uint32_t bits : {0x3F800000u, 0x00000001u, 0x80000000u, 0x7F800000u, 0xFF800000u, 0x7FC00001u,
+                                   0xFFFFFFFFu, 0x007FFFFFu, 0x7F7FFFFFu}) {
     Instruction instruction = make(Op::kConfigLd);
     fields::ConfigLd::scale.set(instruction, bits);
     program.command(instruction);

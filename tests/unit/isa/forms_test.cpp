@@ -43,16 +43,23 @@ Program random_program(std::uint64_t seed) {
     return text;
   };
   for (std::uint32_t i = random.count(0, 3); i > 0; --i) program.regions.push_back({name(), random.bits()});
-  for (std::uint32_t i = random.count(0, 3); i > 0; --i) program.symbols.push_back({name(), random.count(0, 1000), random.count(0, 1000)});
+  for (std::uint32_t i = random.count(0, 3); i > 0; --i)
+    program.symbols.push_back({name(), random.count(0, 1000), random.count(0, 1000)});
   for (std::uint32_t i = random.count(0, 3); i > 0; --i) {
     Segment segment{random.bits() >> 8, {}};
-    for (std::uint32_t n = random.count(0, 300); n > 0; --n) segment.bytes.push_back(random.chance(20) ? static_cast<std::uint8_t>(random.bits()) : 0);
+    for (std::uint32_t n = random.count(0, 300); n > 0; --n)
+      segment.bytes.push_back(random.chance(20) ? static_cast<std::uint8_t>(random.bits()) : 0);
     program.image.push_back(std::move(segment));
   }
-  for (std::uint32_t i = random.count(0, 3); i > 0; --i) program.host_ops.push_back({name(), {random.bits(), random.bits()}});
+  for (std::uint32_t i = random.count(0, 3); i > 0; --i)
+    program.host_ops.push_back({name(), {random.bits(), random.bits()}});
   for (std::uint32_t i = random.count(0, 6); i > 0; --i) {
-    if (!program.regions.empty()) program.items.push_back({ItemKind::kRegion, {}, random.count(0, static_cast<std::uint32_t>(program.regions.size()) - 1)});
-    if (!program.host_ops.empty()) program.items.push_back({ItemKind::kHostOp, {}, random.count(0, static_cast<std::uint32_t>(program.host_ops.size()) - 1)});
+    if (!program.regions.empty())
+      program.items.push_back(
+          {ItemKind::kRegion, {}, random.count(0, static_cast<std::uint32_t>(program.regions.size()) - 1)});
+    if (!program.host_ops.empty())
+      program.items.push_back(
+          {ItemKind::kHostOp, {}, random.count(0, static_cast<std::uint32_t>(program.host_ops.size()) - 1)});
     program.gap(random.bits());
   }
   return program;
@@ -82,7 +89,8 @@ TEST(Assembler, reads_every_kind_of_line) {
       ".gap 7\n"
       ".host softmax @in 3\n"
       "rocc funct=99 rs1=0x1 rs2=2\n"
-      ".fence\n", "p.s");
+      ".fence\n",
+      "p.s");
   ASSERT_EQ(program.items.size(), 8u);
   EXPECT_EQ(program.regions[0].name, "layer 0/scores");
   EXPECT_EQ(program.regions[0].macs, 12u);
@@ -92,7 +100,8 @@ TEST(Assembler, reads_every_kind_of_line) {
   EXPECT_EQ(fields::ConfigLd::scale.get(program.items[1].instruction), 0x3F000000u);
   EXPECT_EQ(fields::Preload::local.get(program.items[3].instruction), 0xFFFFFFFFu);
   EXPECT_EQ(program.host_ops[0].arguments, (std::vector<std::uint64_t>{0x80001000, 3}));
-  EXPECT_EQ(program.image[0].bytes, (std::vector<std::uint8_t>{0, 255, 16, 255, 255, 255, 255, 0x78, 0x56, 0x34, 0x12, 0, 0, 0, 5, 5, 5, 5}));
+  EXPECT_EQ(program.image[0].bytes,
+            (std::vector<std::uint8_t>{0, 255, 16, 255, 255, 255, 255, 0x78, 0x56, 0x34, 0x12, 0, 0, 0, 5, 5, 5, 5}));
 }
 
 TEST(Assembler, errors_name_line_column_and_the_nearest_choice) {
@@ -107,10 +116,12 @@ TEST(Assembler, errors_name_line_column_and_the_nearest_choice) {
   EXPECT_EQ(assembly_error(".fense\n"), "p.s:1:1: error: unknown directive '.fense'; nearest: '.fence'");
   EXPECT_EQ(assembly_error(".gap\n"), "p.s:1:5: error: operand missing; the form is '.gap <cycles>'");
   EXPECT_EQ(assembly_error(".fence 3\n"), "p.s:1:8: error: unexpected '3'; the form is '.fence'");
-  EXPECT_EQ(assembly_error(".symbol input 0x10 4\nmvin dram=@inptu\n"), "p.s:2:12: error: unknown symbol 'inptu'; nearest: 'input'");
+  EXPECT_EQ(assembly_error(".symbol input 0x10 4\nmvin dram=@inptu\n"),
+            "p.s:2:12: error: unknown symbol 'inptu'; nearest: 'input'");
   EXPECT_EQ(assembly_error(".bytes 00\n"), "p.s:1:1: error: .bytes before the first .segment");
   EXPECT_EQ(assembly_error(".segment 0\n.bytes 0g\n"), "p.s:2:8: error: '0g' is not a hexadecimal byte");
-  EXPECT_EQ(assembly_error(".segment 0\n.zero 99999999999\n"), "p.s:2:1: error: the initial memory is larger than 1073741824 bytes");
+  EXPECT_EQ(assembly_error(".segment 0\n.zero 99999999999\n"),
+            "p.s:2:1: error: the initial memory is larger than 1073741824 bytes");
   EXPECT_EQ(assembly_error(".region \"x\n"), "p.s:1:9: error: name '\"x' does not end with a quote");
   EXPECT_EQ(assembly_error(".region @0\n"), "p.s:1:9: error: region 0 of 0");
   EXPECT_EQ(assembly_error("config_ld rs1=0x2\n"), "p.s:1:1: error: the registers given are not those of config_ld");
@@ -118,7 +129,8 @@ TEST(Assembler, errors_name_line_column_and_the_nearest_choice) {
 }
 
 TEST(Assembler, mnemonics_of_a_later_revision_need_its_encoding) {
-  const Program program = assemble(".encoding revision=2025 loop_conv=2025\nstore_spad cols=3\nloop_conv_1 out_col_dim=5\n", "p.s");
+  const Program program =
+      assemble(".encoding revision=2025 loop_conv=2025\nstore_spad cols=3\nloop_conv_1 out_col_dim=5\n", "p.s");
   EXPECT_EQ(decode(program.items[1].instruction, 2025), Op::kLoopConv1Rect);
   EXPECT_NE(assembly_error("loop_conv_1 out_col_dim=5\n"), "no error");
 }
@@ -165,7 +177,8 @@ TEST(Container, files_appear_whole) {
   write_container(path, program);
   EXPECT_EQ(read_container(path), program);
   std::remove(path.c_str());
-  EXPECT_EQ(error_of([&] { write_container("/nonexistent/x.bin", program); }), "/nonexistent/x.bin: cannot create a file beside it: No such file or directory");
+  EXPECT_EQ(error_of([&] { write_container("/nonexistent/x.bin", program); }),
+            "/nonexistent/x.bin: cannot create a file beside it: No such file or directory");
 }
 
 // ---- trace
@@ -184,7 +197,8 @@ TEST(Trace, reads_all_lines) {
       "cmd 2 80001000 10001000000000\n"
       "gap 5\n"
       "fence\n"
-      "check 80001000 256\n", "x.trace");
+      "check 80001000 256\n",
+      "x.trace");
   EXPECT_EQ(trace.memory->latency, 60u);
   EXPECT_EQ(trace.loop_conv_encoding, 2025);
   EXPECT_EQ(trace.program.items.size(), 4u);
@@ -214,32 +228,45 @@ TEST(Trace, what_is_written_reads_back) {
 }
 
 TEST(Trace, errors_name_the_place) {
-  EXPECT_EQ(error_of([] { (void)parse_trace("cmd 2 0 0\n", "x.trace"); }), "x.trace:1:1: error: the first line is not '# systole-trace 1'");
-  EXPECT_EQ(trace_error("cmd 2 0 0\n"), "x.trace:3:1: error: the stream does not end with 'fence' (is the file truncated?)");
+  EXPECT_EQ(error_of([] { (void)parse_trace("cmd 2 0 0\n", "x.trace"); }),
+            "x.trace:1:1: error: the first line is not '# systole-trace 1'");
+  EXPECT_EQ(trace_error("cmd 2 0 0\n"),
+            "x.trace:3:1: error: the stream does not end with 'fence' (is the file truncated?)");
   EXPECT_EQ(trace_error("cdm 2 0 0\n"), "x.trace:2:1: error: unknown word 'cdm'; nearest: 'cmd'");
   EXPECT_EQ(trace_error("cmd 200 0 0\n"), "x.trace:2:5: error: funct 200 is larger than 127");
-  EXPECT_EQ(trace_error("cmd 2 0x10 0\n"), "x.trace:2:7: error: rs1 '0x10' is not a hexadecimal number of at most 16 digits");
-  EXPECT_EQ(trace_error("cmd 2 0\n"), "x.trace:2:8: error: operand missing; the form is 'cmd <funct> <rs1 hex> <rs2 hex>'");
-  EXPECT_EQ(trace_error("fill 80001000 6 int32 0 1 1\nfence\n"), "x.trace:2:15: error: 6 bytes are not whole int32 elements");
-  EXPECT_EQ(trace_error("fill 80001000 4 int8 0 200 1\nfence\n"), "x.trace:2:24: error: highest value 200 is not in -128..127");
-  EXPECT_EQ(trace_error("fill 80001000 4 int9 0 1 1\nfence\n"), "x.trace:2:17: error: unknown element type 'int9'; nearest: 'int8'");
-  EXPECT_EQ(trace_error("machine array.dim=8 array.dim=4\nfence\n"), "x.trace:2:21: error: machine key 'array.dim' appears twice");
-  EXPECT_EQ(trace_error("mem latency=20 beat_bytes=17\nfence\n"), "x.trace:2:27: error: beat_bytes 17 is not a power of two in 4..64");
-  EXPECT_EQ(trace_error("fence\nresident 80001000 64 clean 1\nfence\n"), "x.trace:3:1: error: 'resident' after the first command");
+  EXPECT_EQ(trace_error("cmd 2 0x10 0\n"),
+            "x.trace:2:7: error: rs1 '0x10' is not a hexadecimal number of at most 16 digits");
+  EXPECT_EQ(trace_error("cmd 2 0\n"),
+            "x.trace:2:8: error: operand missing; the form is 'cmd <funct> <rs1 hex> <rs2 hex>'");
+  EXPECT_EQ(trace_error("fill 80001000 6 int32 0 1 1\nfence\n"),
+            "x.trace:2:15: error: 6 bytes are not whole int32 elements");
+  EXPECT_EQ(trace_error("fill 80001000 4 int8 0 200 1\nfence\n"),
+            "x.trace:2:24: error: highest value 200 is not in -128..127");
+  EXPECT_EQ(trace_error("fill 80001000 4 int9 0 1 1\nfence\n"),
+            "x.trace:2:17: error: unknown element type 'int9'; nearest: 'int8'");
+  EXPECT_EQ(trace_error("machine array.dim=8 array.dim=4\nfence\n"),
+            "x.trace:2:21: error: machine key 'array.dim' appears twice");
+  EXPECT_EQ(trace_error("mem latency=20 beat_bytes=17\nfence\n"),
+            "x.trace:2:27: error: beat_bytes 17 is not a power of two in 4..64");
+  EXPECT_EQ(trace_error("fence\nresident 80001000 64 clean 1\nfence\n"),
+            "x.trace:3:1: error: 'resident' after the first command");
   EXPECT_EQ(error_of([] {
               const Trace trace = parse_trace("# systole-trace 1\nmachine array.dim=7\nfence\n", "x.trace");
               (void)geometry_of(trace);
             }),
             "x.trace: error: geometry: array.dim = 7 is not a power of two in 2..256");
   Memory memory(0x80000000, 4096);
-  EXPECT_EQ(error_of([&] { apply_fills(parse_trace("# systole-trace 1\nfill 90000000 4 int8 0 1 1\nfence\n", "x.trace"), memory); }),
+  EXPECT_EQ(error_of([&] {
+              apply_fills(parse_trace("# systole-trace 1\nfill 90000000 4 int8 0 1 1\nfence\n", "x.trace"), memory);
+            }),
             "x.trace:2: error: 4 bytes at 0x90000000 are outside of memory 0x80000000..0x80000fff");
 }
 
 TEST(File, reads_gzip_and_refuses_half_of_it) {
   const std::string path = ::testing::TempDir() + "systole_file_test.gz";
   // "hello\n" as written by gzip -n.
-  const std::string gz("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\xe7\x02\x00\x20\x30\x3a\x36\x06\x00\x00\x00", 26);
+  const std::string gz(
+      "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\xe7\x02\x00\x20\x30\x3a\x36\x06\x00\x00\x00", 26);
   write_atomically(path, gz);
   EXPECT_EQ(read_file(path), "hello\n");
   write_atomically(path, gz.substr(0, 15));

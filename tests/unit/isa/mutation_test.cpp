@@ -21,7 +21,21 @@ constexpr std::uint64_t kSeed = 20240607;
 
 // A few edits: bits, bytes, interesting numbers, pieces removed, doubled or taken from another input.
 std::string mutate(Random& random, const std::vector<std::string>& corpus) {
-  static const std::vector<std::string> tokens = {"18446744073709551615", "-1", "0x", "ffffffffffffffff", "\n", " ", "=", "\"", "\\", "@", "1e999f", "{", "}", "[", ","};
+  static const std::vector<std::string> tokens = {"18446744073709551615",
+                                                  "-1",
+                                                  "0x",
+                                                  "ffffffffffffffff",
+                                                  "\n",
+                                                  " ",
+                                                  "=",
+                                                  "\"",
+                                                  "\\",
+                                                  "@",
+                                                  "1e999f",
+                                                  "{",
+                                                  "}",
+                                                  "[",
+                                                  ","};
   std::string text = random.pick(corpus);
   const std::uint32_t edits = random.count(1, 6);
   for (std::uint32_t i = 0; i < edits && !text.empty(); ++i) {
@@ -88,17 +102,23 @@ void run(const std::vector<std::string>& corpus, void (*parse)(std::string_view)
 TEST(Mutation, assembler_accepts_or_refuses) {
   const std::string text = isa::disassemble(small_program());
   run({text,
-       ".encoding revision=2023 loop_conv=2023\n.symbol x 0x80000000 64\n.segment 0x80000000\n.bytes 0011\n.word 1 -2\n.zero 100\n.fill 64 int8 -8 8 1\n"
-       ".fill 8 int32 -8 8 1\nmvin dram=@x+16 local=garbage cols=1 rows=1\nconfig_ld scale=0.5f stride=16\n.host \"a b\" @x 1\n.gap 3\n.fence\n"},
+       ".encoding revision=2023 loop_conv=2023\n.symbol x 0x80000000 64\n.segment 0x80000000\n.bytes 0011\n.word 1 "
+       "-2\n.zero 100\n.fill 64 int8 -8 8 1\n"
+       ".fill 8 int32 -8 8 1\nmvin dram=@x+16 local=garbage cols=1 rows=1\nconfig_ld scale=0.5f stride=16\n.host \"a "
+       "b\" @x 1\n.gap 3\n.fence\n"},
       &parse_as_assembly);
 }
 
-TEST(Mutation, container_accepts_or_refuses) { run({isa::format_container(small_program()), isa::format_container({})}, &parse_as_container); }
+TEST(Mutation, container_accepts_or_refuses) {
+  run({isa::format_container(small_program()), isa::format_container({})}, &parse_as_container);
+}
 
 TEST(Mutation, trace_accepts_or_refuses) {
   run({isa::format_trace(emit(make_plan(7, {std::nullopt, 1, 2, true, true}))),
-       "# systole-trace 1\nmachine array.dim=8 sfu.normaliser=1 revision=2025\nmem latency=20 beat_bytes=16\n# loop_conv encoding=2025\n# region a b\n"
-       "# tensor t 80001000 64\nresident 80001000 64 dirty 3\nfill 80001000 64 int8 -8 8 1\ncmd 2 80001000 1000100000000\ngap 3\nfence\ncheck 80001000 64\n"},
+       "# systole-trace 1\nmachine array.dim=8 sfu.normaliser=1 revision=2025\nmem latency=20 beat_bytes=16\n# "
+       "loop_conv encoding=2025\n# region a b\n"
+       "# tensor t 80001000 64\nresident 80001000 64 dirty 3\nfill 80001000 64 int8 -8 8 1\ncmd 2 80001000 "
+       "1000100000000\ngap 3\nfence\ncheck 80001000 64\n"},
       &parse_as_trace);
 }
 

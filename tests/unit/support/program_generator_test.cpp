@@ -42,12 +42,14 @@ TEST(ProgramGenerator, all_instructions_and_machines_occur) {
     const isa::Trace trace = emit(make_plan(seed));
     dims.insert(isa::geometry_of(trace).dim);
     for (const isa::Item& item : trace.program.items) {
-      if (item.kind == isa::ItemKind::kCommand) seen.insert(*isa::decode(item.instruction, trace.program.encoding.revision, trace.program.encoding.loop_conv));
+      if (item.kind == isa::ItemKind::kCommand)
+        seen.insert(*isa::decode(item.instruction, trace.program.encoding.revision, trace.program.encoding.loop_conv));
     }
   }
   EXPECT_EQ(dims, (std::set<int>{4, 8, 16, 32}));
-  const std::set<isa::Op> absent = {isa::Op::kStoreSpad, isa::Op::kLoopWsSpadAb, isa::Op::kLoopWsSpadC, isa::Op::kClockGate, isa::Op::kCounter,
-                                    isa::Op::kLoopConv1Rect, isa::Op::kLoopConv2Rect, isa::Op::kLoopConv3Rect};
+  const std::set<isa::Op> absent = {isa::Op::kStoreSpad,     isa::Op::kLoopWsSpadAb, isa::Op::kLoopWsSpadC,
+                                    isa::Op::kClockGate,     isa::Op::kCounter,      isa::Op::kLoopConv1Rect,
+                                    isa::Op::kLoopConv2Rect, isa::Op::kLoopConv3Rect};
   for (const isa::OpInfo& entry : isa::table()) {
     EXPECT_EQ(seen.count(entry.op) != 0, absent.count(entry.op) == 0) << entry.mnemonic;
   }
@@ -57,7 +59,9 @@ TEST(ProgramGenerator, shrinking_keeps_what_makes_a_program_fail) {
   // A made-up fault: output-stationary computes. Find a plan that has one.
   const Fails fails = [](const isa::Trace& trace) {
     for (const isa::Item& item : trace.program.items) {
-      if (isa::decode(item.instruction) == isa::Op::kConfigEx && isa::fields::ConfigEx::dataflow.get(item.instruction) == 0 && item.kind == isa::ItemKind::kCommand) return true;
+      if (isa::decode(item.instruction) == isa::Op::kConfigEx &&
+          isa::fields::ConfigEx::dataflow.get(item.instruction) == 0 && item.kind == isa::ItemKind::kCommand)
+        return true;
     }
     return false;
   };

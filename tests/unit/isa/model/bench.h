@@ -22,14 +22,15 @@ class OracleTest : public ::testing::Test {
   static Geometry small() {
     Geometry geometry;
     geometry.dim = 4;
-    geometry.scratchpad_kib = 1;    // 256 rows
-    geometry.accumulator_kib = 1;   // 64 rows
+    geometry.scratchpad_kib = 1;   // 256 rows
+    geometry.accumulator_kib = 1;  // 64 rows
     geometry.normaliser = true;
     return geometry;
   }
 
   void bytes(const std::vector<int>& values, std::uint64_t address = kIn) {
-    for (std::size_t i = 0; i < values.size(); ++i) memory_.at(address + i, 1)[0] = static_cast<std::uint8_t>(values[i]);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      memory_.at(address + i, 1)[0] = static_cast<std::uint8_t>(values[i]);
   }
   void words(const std::vector<std::int32_t>& values, std::uint64_t address = kIn) {
     std::memcpy(memory_.at(address, 4 * values.size()), values.data(), 4 * values.size());
@@ -40,7 +41,9 @@ class OracleTest : public ::testing::Test {
   // Runs assembly lines on a machine that keeps its state until the end of the case.
   void run(const std::string& text) {
     if (!model_) model_ = std::make_unique<Model>(geometry_, memory_);
-    model_->run(assemble(".encoding revision=" + std::to_string(geometry_.revision) + " loop_conv=" + std::to_string(geometry_.loop_conv_encoding) + "\n" + text, "case"));
+    model_->run(assemble(".encoding revision=" + std::to_string(geometry_.revision) +
+                             " loop_conv=" + std::to_string(geometry_.loop_conv_encoding) + "\n" + text,
+                         "case"));
   }
   std::string error_of(const std::string& text) {
     try {

@@ -5,14 +5,17 @@ namespace systole::isa {
 namespace {
 
 // Accumulator addresses with a normaliser command.
-std::string acc(int row, int command) { return std::to_string(0x80000000u + static_cast<unsigned>(row) + (static_cast<unsigned>(command) << 26)); }
+std::string acc(int row, int command) {
+  return std::to_string(0x80000000u + static_cast<unsigned>(row) + (static_cast<unsigned>(command) << 26));
+}
 constexpr int kReset = 0, kSum = 1, kMean = 2, kVariance = 3, kInvStddev = 4, kMax = 5, kInvSumExp = 7;
 
 class Norm : public OracleTest {
  protected:
   void load(const Words& row) {
     words(row);
-    run("config_ld scale=1f stride=" + std::to_string(4 * row.size()) + "\nmvin dram=0x80001000 local=0x80000000 cols=4 rows=1\n");
+    run("config_ld scale=1f stride=" + std::to_string(4 * row.size()) +
+        "\nmvin dram=0x80001000 local=0x80000000 cols=4 rows=1\n");
   }
   void pass(int command, int row = 0) { run("mvout dram=0x80002000 local=" + acc(row, command) + " cols=4 rows=1\n"); }
 };
@@ -29,16 +32,19 @@ TEST_F(Norm, layer_norm_of_a_row) {
 
 TEST_F(Norm, only_the_last_block_of_a_row_ends_the_sum) {
   words({1, 2, 3, 4, 5, 6, 7, 8});
-  run("config_ld scale=1f stride=16 block_stride=4\nmvin dram=0x80001000 local=0x80000000 cols=4 rows=1\nmvin dram=0x80001010 local=0x80000004 cols=4 rows=1\n"
+  run("config_ld scale=1f stride=16 block_stride=4\nmvin dram=0x80001000 local=0x80000000 cols=4 rows=1\nmvin "
+      "dram=0x80001010 local=0x80000004 cols=4 rows=1\n"
       "config_st stride=8 activation=2 acc_scale=4f\n");
-  for (const int command : {kMean, kInvStddev, kReset}) run("mvout dram=0x80002000 local=" + acc(0, command) + " cols=8 rows=1\n");
+  for (const int command : {kMean, kInvStddev, kReset})
+    run("mvout dram=0x80002000 local=" + acc(0, command) + " cols=8 rows=1\n");
   // mean trunc(36/8) = 4, squares 9 4 1 0 1 4 9 16 = 44, variance 5, root 2.
   EXPECT_EQ(out(8), (Row{-6, -4, -2, 0, 2, 4, 6, 8}));
 }
 
 TEST_F(Norm, a_sum_in_pieces_is_the_same) {
   words({1, 2, 3, 4, 5, 6, 7, 8});
-  run("config_ld scale=1f stride=16\nmvin dram=0x80001000 local=0x80000000 cols=4 rows=2\nconfig_st stride=4 activation=2 acc_scale=4f\n");
+  run("config_ld scale=1f stride=16\nmvin dram=0x80001000 local=0x80000000 cols=4 rows=2\nconfig_st stride=4 "
+      "activation=2 acc_scale=4f\n");
   pass(kSum, 0);
   pass(kMean, 1);
   pass(kVariance, 0);
@@ -60,7 +66,8 @@ TEST_F(Norm, an_ordinary_store_of_the_same_id_throws_the_sum_away) {
 
 TEST_F(Norm, softmax_divides_127_among_the_exponentials) {
   load({0, 0, -1000, -100000});
-  run("config_st stride=4 acc_scale=1f\nconfig_norm activation_msb=1 q_const=693 qb=1353 qc=959832\nconfig_norm activation_msb=1 q_const_type=1 q_const=94 qb=1353 qc=959832\n");
+  run("config_st stride=4 acc_scale=1f\nconfig_norm activation_msb=1 q_const=693 qb=1353 qc=959832\nconfig_norm "
+      "activation_msb=1 q_const_type=1 q_const=94 qb=1353 qc=959832\n");
   pass(kMax);
   pass(kInvSumExp);
   pass(kReset);
@@ -71,7 +78,8 @@ TEST_F(Norm, softmax_divides_127_among_the_exponentials) {
 TEST_F(Norm, revision_2025_computes_the_exponential_as_gelu) {
   geometry_.iexp_as_igelu = true;
   load({0, 0, -1000, -100000});
-  run("config_st stride=4 acc_scale=1f\nconfig_norm activation_msb=1 q_const=693 qb=1353 qc=959832\nconfig_norm activation_msb=1 q_const_type=1 q_const=94 qb=1353 qc=959832\n");
+  run("config_st stride=4 acc_scale=1f\nconfig_norm activation_msb=1 q_const=693 qb=1353 qc=959832\nconfig_norm "
+      "activation_msb=1 q_const_type=1 q_const=94 qb=1353 qc=959832\n");
   pass(kMax);
   pass(kInvSumExp);
   pass(kReset);
@@ -80,10 +88,11 @@ TEST_F(Norm, revision_2025_computes_the_exponential_as_gelu) {
 
 TEST_F(Norm, gelu_uses_its_constants) {
   load({0, 500, -500, 1000});
-  // S = 0.004: qb = -1.769 sqrt 2 / S, qc = 1 / (-0.2888 S^2 / 2); result scale S * (-0.2888 S^2 / 2) / 2, read out in units of 1/32.
+  // S = 0.004: qb = -1.769 sqrt 2 / S, qc = 1 / (-0.2888 S^2 / 2); result scale S * (-0.2888 S^2 / 2) / 2, read out in
+  // units of 1/32.
   run("config_norm qb=-625 qc=-432825\nconfig_st stride=4 activation=3 acc_scale=-0.0000001478656f\n");
   pass(kReset);
-  EXPECT_EQ(out(4), (Row{0, 63, -1, 127}));   // GELU(2) = 1.954, GELU(-2) = -0.046, GELU(4) = 4
+  EXPECT_EQ(out(4), (Row{0, 63, -1, 127}));  // GELU(2) = 1.954, GELU(-2) = -0.046, GELU(4) = 4
 }
 
 TEST_F(Norm, wraps_are_counted) {
@@ -97,7 +106,8 @@ TEST_F(Norm, wraps_are_counted) {
 TEST_F(Norm, a_machine_without_normaliser_refuses_its_configuration_and_ignores_its_activations) {
   geometry_.normaliser = false;
   load({2, 4, 6, 8});
-  EXPECT_EQ(error_of("config_norm stats_id=1\n"), "oracle, command 2: this machine has no normaliser (instruction: config_norm stats_id=1)");
+  EXPECT_EQ(error_of("config_norm stats_id=1\n"),
+            "oracle, command 2: this machine has no normaliser (instruction: config_norm stats_id=1)");
   run("config_st stride=4 activation=2 acc_scale=1f\n");
   pass(kReset);
   EXPECT_EQ(out(4), (Row{2, 4, 6, 8}));
@@ -108,7 +118,8 @@ TEST_F(Norm, a_machine_without_normaliser_refuses_its_configuration_and_ignores_
 TEST_F(Norm, extension_registers_need_their_extension) {
   run("config_st stride=4\n");
   EXPECT_EQ(error_of("config_norm ext_select=1 q_const=3\n"),
-            "oracle, command 1: this machine does not have the extension pre_shift (instruction: config_norm ext_select=1 q_const=3)");
+            "oracle, command 1: this machine does not have the extension pre_shift (instruction: config_norm "
+            "ext_select=1 q_const=3)");
   EXPECT_NE(error_of("config_norm ext_select=2\n"), "no error");
   EXPECT_NE(error_of("config_norm ext_select=3\n"), "no error");
   EXPECT_NE(error_of("config_norm ext_select=4\n"), "no error");
@@ -117,7 +128,7 @@ TEST_F(Norm, extension_registers_need_their_extension) {
 
 TEST_F(Norm, e1_shifts_before_statistics_and_read_out_but_not_before_plain_ones) {
   geometry_.extensions.pre_shift = true;
-  load({32, 64, 96, 136});   // shifted by 4: 2 4 6 8.5 -> 8
+  load({32, 64, 96, 136});  // shifted by 4: 2 4 6 8.5 -> 8
   run("config_norm ext_select=1 q_const=4\nconfig_st stride=4 activation=2 acc_scale=10f\n");
   pass(kMean);
   pass(kInvStddev);
@@ -132,13 +143,15 @@ TEST_F(Norm, e3_applies_gain_and_bias_of_the_column_block) {
   geometry_.extensions.layer_norm_affine = true;
   words({2, 4, 6, 8, 2, 4, 6, 8});
   floats({1, 2, 3, 4, 0.5f, 0.5f, 0.5f, 0.5f, -1, -1, -1, -1, 0, 0, 0, 10}, kIn + 64);
-  run("config_ld scale=1f stride=16\nmvin dram=0x80001000 local=0x80000000 cols=4 rows=1\nmvin dram=0x80001010 local=0x80000004 cols=4 rows=1\n"
+  run("config_ld scale=1f stride=16\nmvin dram=0x80001000 local=0x80000000 cols=4 rows=1\nmvin dram=0x80001010 "
+      "local=0x80000004 cols=4 rows=1\n"
       "mvin dram=0x80001040 local=0x80000010 cols=4 rows=4\nconfig_norm ext_select=2 q_const=16\n"
       "config_st stride=8 activation=3 acc_scale=10f\nconfig_norm activation_msb=1\n");
-  for (const int command : {kMean, kInvStddev}) run("mvout dram=0x80002000 local=" + acc(0, command) + " cols=8 rows=1\n");
+  for (const int command : {kMean, kInvStddev})
+    run("mvout dram=0x80002000 local=" + acc(0, command) + " cols=8 rows=1\n");
   // Two stores of one block each: the second one takes the second pair of rows.
   pass(kReset, 0);
-  EXPECT_EQ(out(4), (Row{-14, -10, 16, 60}));   // -15 * 1 + .5 -> -14.5, -10 + .5, 15.5, 60.5
+  EXPECT_EQ(out(4), (Row{-14, -10, 16, 60}));  // -15 * 1 + .5 -> -14.5, -10 + .5, 15.5, 60.5
   pass(kReset, 4);
   EXPECT_EQ(out(4), (Row{15, 5, -5, -5}));
 }
@@ -146,13 +159,15 @@ TEST_F(Norm, e3_applies_gain_and_bias_of_the_column_block) {
 TEST_F(Norm, e4_keeps_the_row_scale_for_a_later_product) {
   geometry_.extensions.deferred_softmax = true;
   words({0, 0, -1000, -100000, 1000, 2000, -1000, 0});
-  run("config_ld scale=1f stride=16\nmvin dram=0x80001000 local=0x80000002 cols=4 rows=1\nmvin dram=0x80001010 local=0x80000006 cols=4 rows=1\n"
+  run("config_ld scale=1f stride=16\nmvin dram=0x80001000 local=0x80000002 cols=4 rows=1\nmvin dram=0x80001010 "
+      "local=0x80000006 cols=4 rows=1\n"
       "config_st stride=4 activation=1 acc_scale=4.547e-05f\nconfig_norm ext_select=3 q_const=100\n"
-      "config_norm activation_msb=1 q_const=693 qb=1353 qc=959832\nconfig_norm activation_msb=1 q_const_type=1 q_const=94 qb=1353 qc=959832\n");
+      "config_norm activation_msb=1 q_const=693 qb=1353 qc=959832\nconfig_norm activation_msb=1 q_const_type=1 "
+      "q_const=94 qb=1353 qc=959832\n");
   pass(kMax, 2);
   pass(kInvSumExp, 2);
   pass(kReset, 2);
-  EXPECT_EQ(out(4), (Row{127, 127, 47, 0}));   // 127 / e(0) each
+  EXPECT_EQ(out(4), (Row{127, 127, 47, 0}));  // 127 / e(0) each
   // Row 6 has the same number modulo dim; its scale is 127 / sum = 127 / (2.368 * e(0)), e(0) = 2790441.
   run("config_st stride=4 activation=2 acc_scale=5000f\nconfig_norm activation_msb=1\n");
   pass(kReset, 6);
@@ -183,7 +198,7 @@ TEST(Arithmetic, rounding_shift_is_to_even) {
 TEST(Arithmetic, scaling_saturates_and_counts_nan_as_large) {
   EXPECT_EQ(model::scale_to_int8(1, 1e30f), 127);
   EXPECT_EQ(model::scale_to_int8(-1, 1e30f), -128);
-  EXPECT_EQ(model::scale_to_int8(0, std::numeric_limits<float>::infinity()), 127);   // 0 * infinity
+  EXPECT_EQ(model::scale_to_int8(0, std::numeric_limits<float>::infinity()), 127);  // 0 * infinity
   EXPECT_EQ(model::scale_to_int32(1, 1e30f), 2147483647);
   EXPECT_EQ(model::scale_to_int32(-1, 1e30f), -2147483647 - 1);
   EXPECT_EQ(model::scale_to_int32(2147483647, 1.0f), 2147483647);
