@@ -115,6 +115,27 @@ void run_tasks(std::size_t count, int jobs, const std::function<std::string(std:
   }
 }
 
+BackgroundTask::BackgroundTask(const std::function<std::string()>& task) {
+  const Child child = start([&](std::size_t) { return task(); }, 0, {});
+  process_ = child.process;
+  pipe_ = child.pipe;
+}
+
+BackgroundTask::~BackgroundTask() {
+  if (process_ < 0) return;
+  kill(process_, SIGKILL);
+  (void)finish({0, process_, pipe_, {}});
+}
+
+TaskResult BackgroundTask::wait() {
+  SYSTOLE_CHECK(process_ >= 0);
+  Child child{0, process_, pipe_, {}};
+  process_ = -1;
+  while (receive(child)) {
+  }
+  return finish(child);
+}
+
 std::string text_or_throw(const TaskResult& result) {
   switch (result.end) {
     case TaskEnd::kDone: return result.text;

@@ -20,6 +20,23 @@ struct TaskResult {
 void run_tasks(std::size_t count, int jobs, const std::function<std::string(std::size_t)>& task,
                const std::function<void(std::size_t, TaskResult)>& done);
 
+// One task beside the caller's own work, in a process of its own.
+class BackgroundTask {
+ public:
+  explicit BackgroundTask(const std::function<std::string()>& task);
+  // Ends the process when nobody waited for its result.
+  ~BackgroundTask();
+  BackgroundTask(const BackgroundTask&) = delete;
+  BackgroundTask& operator=(const BackgroundTask&) = delete;
+
+  // Waits until the task ends; once.
+  [[nodiscard]] TaskResult wait();
+
+ private:
+  int process_ = -1;
+  int pipe_ = -1;
+};
+
 // Throws the error that `result` stands for; returns the text of a task that is done.
 [[nodiscard]] std::string text_or_throw(const TaskResult& result);
 

@@ -1,7 +1,18 @@
 #include "sim/run/simulation.h"
 
+#include <sys/resource.h>
+
+#include <chrono>
+#include <ctime>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
 #include "hw/ports/port_log.h"
 #include "hw/top/machine.h"
+#include "sim/base/process_pool.h"
+#include "sim/run/target.h"
+#include "sim/run/workload.h"
 
 namespace systole::run {
 namespace {
@@ -26,6 +37,51 @@ class TrafficCounter final : public hw::PortLog {
   MemoryTraffic traffic_;
 };
 
+std::vector<RegionResult> regions_of(const isa::Program& program, const hw::MachineResult& machine) {
+  std::vector<RegionResult> regions;
+  std::vector<bool> counted(program.regions.size(), false);
+  for (const hw::RegionCycles& region : machine.regions) {
+    const isa::Region& info = program.regions.at(region.region);
+    // A region that is left and entered again needs its multiply-accumulates once.
+    regions.push_back({info.name, region.cycles, counted[region.region] ? 0 : info.macs, region.accounts});
+    counted[region.region] = true;
+  }
+  return regions;
+}
+
+std::uint64_t peak_rss_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;   // Linux counts kibibytes
+}
+
+double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+const char* name_of(SchedulerMode mode) {
+  switch (mode) {
+    case SchedulerMode::kFast: return "fast";
+    case SchedulerMode::kNative: return "native";
+    case SchedulerMode::kEveryCycle: return "every-cycle";
+  }
+  return "";
+}
+
+// The hidden boundaries need a machine, hence a process, of their own.
+std::string check_hidden(const Workload& workload, const config::MachineConfig& machine, const SimulationSettings& settings) {
+  const CheckResult result =
+      workload.check_hidden([&](const isa::Program& program, Memory& memory) { (void)simulate(program, memory, machine, settings); });
+  return nlohmann::json{{"boundaries", result.boundaries}, {"elements", result.elements}, {"mismatches", result.mismatches}, {"first", result.first_mismatch}}
+      .dump();
+}
+
+void add_hidden(CheckResult& checks, const std::string& text) {
+  const auto json = nlohmann::json::parse(text);
+  checks.boundaries += json.at("boundaries").get<std::uint64_t>();
+  checks.elements += json.at("elements").get<std::uint64_t>();
+  checks.mismatches += json.at("mismatches").get<std::uint64_t>();
+  if (checks.first_mismatch.empty()) checks.first_mismatch = json.at("first").get<std::string>();
+}
+
 }  // namespace
 
 ProgramRun simulate(const isa::Program& program, Memory& memory, const config::MachineConfig& config, const SimulationSettings& settings) {
@@ -41,6 +97,48 @@ ProgramRun simulate(const isa::Program& program, Memory& memory, const config::M
   run.machine = machine.run(program);
   run.traffic = traffic.traffic();
   return run;
+}
+
+Results run_workload(const WorkloadRequest& request, const config::MachineConfig& machine, const SimulationSettings& settings) {
+  const auto started = std::chrono::steady_clock::now();
+  const std::unique_ptr<Workload> workload = make_workload(request, target_of(machine.params), settings.threads, settings.progress);
+  const bool check = settings.check && !settings.timing_only;
+  std::optional<BackgroundTask> hidden;
+  if (check && workload->has_hidden_boundaries()) hidden.emplace([&] { return check_hidden(*workload, machine, settings); });
+
+  settings.progress("simulating");
+  Memory memory;
+  const double before = cpu_seconds();
+  const ProgramRun run = simulate(workload->program(), memory, machine, settings);
+  const double simulated = cpu_seconds() - before;
+
+  Results results;
+  results.workload = request.name;
+  results.seq = workload->seq();
+  results.layers = workload->layers();
+  results.seed = request.seed;
+  results.machine = machine;
+  results.timing_only = settings.timing_only;
+  results.cycles = run.machine.cycles;
+  for (const isa::Region& region : workload->program().regions) results.macs += region.macs;
+  results.commands = run.machine.accepts.size();
+  results.regions = regions_of(workload->program(), run.machine);
+  results.accounts = run.machine.accounts;
+  results.counters = run.machine.counters;
+  results.memory = run.traffic;
+  results.warnings = run.machine.warnings;
+  check_accounting(results);
+  if (check) {
+    settings.progress("checking values");
+    results.checks = workload->check(memory);
+    if (hidden) add_hidden(*results.checks, text_or_throw(hidden->wait()));
+  }
+  results.performance.cpu_seconds = simulated;
+  results.performance.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  results.performance.peak_rss_bytes = peak_rss_bytes();
+  results.performance.wakeups = run.machine.wakeups;
+  results.performance.scheduler = name_of(settings.scheduler);
+  return results;
 }
 
 }  // namespace systole::run

@@ -53,5 +53,15 @@ TEST(ProcessPool, an_error_keeps_its_kind_and_a_crash_ends_one_task_only) {
   EXPECT_EQ(text_or_throw(results[4]), "fine");
 }
 
+TEST(BackgroundTask, runs_beside_the_caller_and_is_ended_when_nobody_waits) {
+  BackgroundTask task([] { return std::string(1000000, 'x'); });
+  const TaskResult result = task.wait();
+  EXPECT_EQ(result.end, TaskEnd::kDone);
+  EXPECT_EQ(result.text.size(), 1000000u);
+  const BackgroundTask endless([]() -> std::string {
+    for (;;) pause();
+  });
+}
+
 }  // namespace
 }  // namespace systole

@@ -1,0 +1,54 @@
+#include <fmt/format.h>
+
+#include "sim/base/errors.h"
+#include "sim/run/workload.h"
+#include "workloads/graph/graph_yaml.h"
+#include "workloads/lower/lower_graph.h"
+#include "workloads/lower/validate.h"
+
+namespace systole::run {
+namespace {
+
+class GraphWorkload final : public Workload {
+ public:
+  GraphWorkload(const WorkloadRequest& request, const kernels::Target& target)
+      : dim_(target.dim),
+        graph_(workloads::quantise_graph(workloads::load_graph(request.name, request.seq), workloads::functions_of(target))),
+        lowered_(workloads::lower_graph(graph_, target)) {}
+
+  [[nodiscard]] std::uint64_t seq() const override { return graph_.graph.nodes.front().rows; }
+  [[nodiscard]] std::uint64_t layers() const override { return 1; }
+  [[nodiscard]] const isa::Program& program() const override { return lowered_.program; }
+
+  [[nodiscard]] CheckResult check(const Memory& memory) const override {
+    const workloads::Comparison comparison = workloads::compare(lowered_, workloads::Visibility{}, {workloads::values_of(graph_)}, memory, dim_);
+    CheckResult result;
+    result.boundaries = comparison.boundaries;
+    result.elements = comparison.values;
+    result.mismatches = comparison.mismatches;
+    if (comparison.first) result.first_mismatch = workloads::describe(*comparison.first);
+    return result;
+  }
+
+ private:
+  int dim_;
+  workloads::QuantisedGraph graph_;
+  workloads::Lowered lowered_;
+};
+
+void refuse(bool given, const char* option) {
+  if (given) throw ConfigError(fmt::format("{}: a layer graph has no such size; write it into the file", option));
+}
+
+}  // namespace
+
+std::unique_ptr<Workload> make_graph_workload(const WorkloadRequest& request, const kernels::Target& target,
+                                              const std::function<void(const std::string&)>& progress) {
+  refuse(request.layers != 0, "--layers");
+  refuse(request.batch != 1, "--batch");
+  refuse(request.generate != 0, "--generate");
+  progress("quantising and lowering");
+  return std::make_unique<GraphWorkload>(request, target);
+}
+
+}  // namespace systole::run

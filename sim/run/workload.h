@@ -1,0 +1,44 @@
+#pragma once
+// A workload that is ready to run: its program, and the comparison of what the program leaves in memory.
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "isa/program.h"
+#include "kernels/target.h"
+#include "sim/base/memory.h"
+#include "sim/run/request.h"
+#include "sim/run/results.h"
+
+namespace systole::run {
+
+class Workload {
+ public:
+  virtual ~Workload() = default;
+
+  [[nodiscard]] virtual std::uint64_t seq() const = 0;
+  [[nodiscard]] virtual std::uint64_t layers() const = 0;
+
+  // The program whose cycles count.
+  [[nodiscard]] virtual const isa::Program& program() const = 0;
+  // Compares every tensor that it leaves in memory, and the output with the float model where there is one.
+  [[nodiscard]] virtual CheckResult check(const Memory& memory) const = 0;
+
+  // A second program of the same model that also stores the tensors which otherwise never leave the accumulator; for values, not for time.
+  [[nodiscard]] virtual bool has_hidden_boundaries() const { return false; }
+  using Simulate = std::function<void(const isa::Program& program, Memory& memory)>;
+  // Runs it and compares those tensors.
+  [[nodiscard]] virtual CheckResult check_hidden(const Simulate& simulate) const;
+};
+
+// Builds the workload that the request names: a known model, or a layer graph (YAML). Throws ConfigError. `progress` is told what takes time.
+[[nodiscard]] std::unique_ptr<Workload> make_workload(const WorkloadRequest& request, const kernels::Target& target, unsigned threads,
+                                                      const std::function<void(const std::string&)>& progress);
+
+// The two kinds.
+[[nodiscard]] std::unique_ptr<Workload> make_model_workload(const WorkloadRequest& request, const kernels::Target& target, unsigned threads,
+                                                            const std::function<void(const std::string&)>& progress);
+[[nodiscard]] std::unique_ptr<Workload> make_graph_workload(const WorkloadRequest& request, const kernels::Target& target,
+                                                            const std::function<void(const std::string&)>& progress);
+
+}  // namespace systole::run
