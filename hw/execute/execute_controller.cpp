@@ -48,7 +48,7 @@ ExecuteController::ExecuteController(const sc_core::sc_module_name& name, const 
       values_(values),
       hazards_(hazards),
       single_ported_(params.scratchpad.ports == 1),
-      ledger_(this->name(), execute_states()) {
+      ledger_("execute", execute_states()) {
   commands_.bind_reader(*this);
   execute_.controller = this;
   array_.tags.bind_watcher(*this);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
+#include <string_view>
 
 #include "sim/base/errors.h"
 
@@ -27,6 +29,10 @@ std::string without_layer_number(const std::string& name) {
   while (end < name.size() && std::isdigit(static_cast<unsigned char>(name[end])) != 0) ++end;
   return end == prefix.size() ? name : prefix + "*" + name.substr(end);
 }
+
+// Names of units in the accounts of hw/top.
+constexpr std::string_view kExecute = "execute";
+constexpr std::string_view kUpstream[] = {"host", "command_queue", "loop_conv", "loop_ws", "reservation_station"};
 
 void add(std::vector<hw::UnitAccount>& sum, const std::vector<hw::UnitAccount>& accounts) {
   if (sum.empty()) {
@@ -78,13 +84,21 @@ std::vector<RegionResult> merged_regions(const std::vector<RegionResult>& region
 }
 
 LargestStall largest_stall(const std::vector<hw::UnitAccount>& accounts) {
-  LargestStall largest;
+  LargestStall execute;
+  LargestStall supply;
+  std::uint64_t execute_stalled = 0;
+  std::uint64_t execute_idle = 0;
   for (const hw::UnitAccount& account : accounts) {
+    if (std::find(std::begin(kUpstream), std::end(kUpstream), account.unit) != std::end(kUpstream)) continue;
+    const bool is_execute = account.unit == kExecute;
+    LargestStall& largest = is_execute ? execute : supply;
     for (const hw::StateCycles& state : account.states) {
       if (state.stall && state.cycles > largest.cycles) largest = {account.unit, state.name, state.cycles};
+      if (is_execute && state.stall) execute_stalled += state.cycles;
+      if (is_execute && state.name == "idle") execute_idle += state.cycles;
     }
   }
-  return largest;
+  return execute_stalled >= execute_idle && execute.cycles != 0 ? execute : supply;
 }
 
 }  // namespace systole::run

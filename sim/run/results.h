@@ -84,7 +84,9 @@ void check_accounting(const Results& results);
 // Regions of equal name as one, in order of first appearance. With `all_layers`, "layer.0/x", "layer.1/x", ... become "layer.*/x".
 [[nodiscard]] std::vector<RegionResult> merged_regions(const std::vector<RegionResult>& regions, bool all_layers);
 
-// The state of `accounts` with the most stall cycles.
+// What the array waits for longest. While the execute controller has commands, its own largest stall; when it mostly has none, the largest
+// stall of the units that bring operands and take results away. The units in front of it (reservation station, loop unrollers) do not
+// count: they stall because it is busy.
 struct LargestStall {
   std::string unit;
   std::string state;

@@ -57,10 +57,16 @@ TEST(Results, regions_merge_by_name_and_over_layers) {
   EXPECT_EQ(merged[0].cycles, 600u);
   EXPECT_EQ(merged[0].macs, 128000u);
   EXPECT_EQ(merged[0].accounts[0].states[2].cycles, 100u);
-  const LargestStall stall = largest_stall(merged[1].accounts);
-  EXPECT_EQ(stall.unit, "execute");
-  EXPECT_EQ(stall.state, "operands_late");
-  EXPECT_EQ(stall.cycles, 200u);
+}
+
+TEST(Results, the_largest_stall_is_what_the_array_waits_for) {
+  const hw::UnitAccount reader{"dma_reader", {{"idle", false, 10}, {"busy", false, 10}, {"no_transaction_id", true, 80}}};
+  const hw::UnitAccount station{"reservation_station", {{"idle", false, 0}, {"busy", false, 1}, {"queue_full", true, 99}}};
+  const LargestStall own = largest_stall({station, account("execute", 60, 10, 5, 25), reader});
+  EXPECT_EQ(own.unit + " " + own.state + " " + std::to_string(own.cycles), "execute operands_late 25");
+  const LargestStall starved = largest_stall({station, account("execute", 20, 75, 5, 0), reader});
+  EXPECT_EQ(starved.unit + " " + starved.state + " " + std::to_string(starved.cycles), "dma_reader no_transaction_id 80");
+  EXPECT_EQ(largest_stall({account("execute", 100, 0, 0, 0)}).cycles, 0u);
 }
 
 TEST(Results, checks_pass_only_when_equal_and_close_to_float) {
