@@ -7,7 +7,7 @@
 namespace systole::hw {
 namespace {
 
-// Requests whose rows can be between entry and exit: the tag queue's, and flushes, which have `dim` rows each and no tag.
+// Requests whose rows can be between entry and exit: the tag queue's, and flushes, which have `dim` rows each and no tag. A power of two.
 std::size_t outputs_in_flight(const MachineParams& m) {
   const auto requests = static_cast<std::size_t>(simultaneous_matmuls(m) + array_latency(m) / m.array.dim + 4);
   std::size_t count = 8;
@@ -87,7 +87,7 @@ void GemmArray::begin(std::uint16_t request, const GemmRequest& what) {
   running_ = true;
   current_ = what;
   current_number_ = request;
-  outputs_[request % outputs_.size()].computed = 0;
+  outputs_[request & (outputs_.size() - 1)].computed = 0;
   if (what.toggle) propagate_ = !propagate_;
   // D enters the transposer upside down and mirrored. The matrix inside is kept the right way round for who takes it out now.
   if ((what.transpose_a || what.transpose_b || what.transpose_d) && transposer_holds_d_ != what.transpose_d) {
@@ -141,7 +141,7 @@ void GemmArray::end() {
 }
 
 const std::int32_t* GemmArray::output(std::uint16_t request, int step, int entered) {
-  Output& output = outputs_[request % outputs_.size()];
+  Output& output = outputs_[request & (outputs_.size() - 1)];
   if (step >= output.computed) {
     // An array so shallow that results leave before the last operand row has come.
     SYSTOLE_CHECK(running_ && request == current_number_ && current_.weight_stationary && step < entered);
@@ -172,7 +172,7 @@ void GemmArray::make_wide(Register& reg) {
 
 // Weight-stationary: rows that have entered and are not multiplied yet.
 void GemmArray::compute_rows(int until) {
-  Output& output = outputs_[current_number_ % outputs_.size()];
+  Output& output = outputs_[current_number_ & (outputs_.size() - 1)];
   const int from = output.computed;
   if (from >= until) return;
   const Operands& in = operands();
@@ -241,7 +241,7 @@ void GemmArray::drain(int shift) {
   if (!current_.wanted) return;
   Register& idle = registers_[propagate_ ? 0 : 1];
   make_wide(idle);
-  Output& output = outputs_[current_number_ % outputs_.size()];
+  Output& output = outputs_[current_number_ & (outputs_.size() - 1)];
   const std::int32_t top = static_cast<std::int32_t>((std::uint32_t{1} << (31 - spare_bits_)) - 1u);
   for (int r = 0; r < current_.rows; ++r) {
     const std::int32_t* from = idle.sums.data() + static_cast<std::size_t>(dim_ - 1 - r) * dim_;

@@ -51,15 +51,12 @@ ExecuteController::ExecuteController(const sc_core::sc_module_name& name, const 
       ledger_("execute", execute_states()) {
   commands_.bind_reader(*this);
   execute_.controller = this;
-  array_.tags.bind_watcher(*this);
+  array_.tags.bind_controller(*this);
   banks_ready.bind_reader(*this);
   update_steering();
 }
 
 void ExecuteController::evaluate(Cycle now) {
-  commands_taken_ = 0;
-  commands_seen_ = 0;
-  while (commands_seen_ < kHeads && commands_.peek(now, commands_seen_) != nullptr) ++commands_seen_;
   // The array's own completion goes first; then the two pending ones, in order.
   const std::array<Pending, 2> before = pending_;
   int completes = -1;
@@ -97,6 +94,8 @@ void ExecuteController::evaluate(Cycle now) {
   // Clearing wins over a new entry of the same cycle (order of the assignments in ExecuteController.scala).
   if (completes >= 0) pending_[static_cast<unsigned>(completes)].valid = false;
   if (completes >= 0 || pending_[0].valid || pending_[1].valid) wake_at(now + 1);
+  if (running_) return;
+  array_.tags.set_controller_waits(state_ == State::kWait);
   update_busy(now);
 }
 
@@ -107,7 +106,10 @@ void ExecuteController::flushing(Cycle now) {
 
 // Commands count from the cycle in which they are visible here: the level rises one cycle late, falls in time. Nobody sees the difference,
 // because a command keeps its reservation-station entry busy until long after.
-void ExecuteController::update_busy(Cycle now) { busy_.set(now, commands_seen_ > commands_taken_ || array_.tags.in_progress_next()); }
+void ExecuteController::update_busy(Cycle now) {
+  const bool commands = taken_at_ == now ? commands_left_ : commands_.peek(now, 0) != nullptr;
+  busy_.set(now, commands || array_.tags.in_progress_next());
+}
 
 void ExecuteController::wait(Cycle now) {
   const bool output_stationary = !array_.config.weight_stationary;
@@ -204,8 +206,9 @@ void ExecuteController::configure(Cycle now, const IssuedCommand& command) {
 }
 
 void ExecuteController::take_commands(Cycle now, unsigned count) {
+  commands_left_ = commands_.peek(now, count) != nullptr;
+  taken_at_ = now;
   commands_.drop(now, count);
-  commands_taken_ = count;
 }
 
 void ExecuteController::update_steering() {

@@ -118,11 +118,9 @@ class ExecuteController : public Unit {
   HazardLog* hazards_;
   const bool single_ported_;
 
-  static constexpr unsigned kHeads = 3;   // visible commands (ExecuteController.scala cmd_q_heads)
-
   State state_ = State::kWait;
-  unsigned commands_seen_ = 0;            // in the running cycle, up to kHeads
-  unsigned commands_taken_ = 0;
+  Cycle taken_at_ = kNever;               // when commands were taken last, and whether there were more
+  bool commands_left_ = false;
   std::array<Pending, 2> pending_{};
 
   // Configuration; dataflow and c_stride are in ArrayConfig.

@@ -19,7 +19,7 @@ MeshInput::MeshInput(const sc_core::sc_module_name& name, const MachineParams& p
       hazards_(hazards),
       stale_(execute.control.capacity()) {
   execute_.mesh_input = this;
-  array_.tags.bind_watcher(*this);
+  array_.tags.bind_input(*this);
 }
 
 void MeshInput::evaluate(Cycle now) {
@@ -106,6 +106,8 @@ void MeshInput::plan(Cycle now, bool popped) {
     return;
   }
   if (request_valid_ && (written_ == kAll || flush_ != 0)) wake_at(now + 1);
+  // Blocked, or about to be: only the tag queue can change that.
+  array_.tags.set_input_waits(!array_.tags.has_room(now + 1));
   const Cycle due = execute_.control.due();
   if (due == kNever) return;
   if (due > now) {

@@ -109,8 +109,12 @@ class ArrayTags {
  public:
   explicit ArrayTags(unsigned entries) : entries_(entries), tags_(entries), rows_(entries) {}
 
-  // Woken in the cycle after a push or pop that may matter to them.
-  void bind_watcher(Unit& unit) { watchers_.push_back(&unit); }
+  // Two units may wait for what happens here; they are woken in the next cycle. The input waits for room, the controller for results that
+  // are announced or come out.
+  void bind_input(Unit& unit) { input_ = &unit; }
+  void bind_controller(Unit& unit) { controller_ = &unit; }
+  void set_input_waits(bool waits) { input_waits_ = waits; }
+  void set_controller_waits(bool waits) { controller_waits_ = waits; }
 
   // ---- MeshInput
   [[nodiscard]] bool has_room(Cycle now) const {
@@ -125,7 +129,7 @@ class ArrayTags {
     ++row_count_;
     pushed_ = now;
     pushed_valid_ = tag.valid;
-    if (tag.valid) wake(now + 1);
+    if (tag.valid && controller_waits_) controller_->wake_at(now + 1);
   }
   // Will the rows of this id be written somewhere?
   [[nodiscard]] bool wants(std::uint8_t id) const {
@@ -152,13 +156,14 @@ class ArrayTags {
       valid_count_ -= popped_.valid ? 1u : 0u;
       tag_head_ = slot(tag_head_ + 1);
       --tag_count_;
-      wake(now + 1);
+      if (controller_waits_) controller_->wake_at(now + 1);
+      if (input_waits_) input_->wake_at(now + 1);
     }
     if (row_count_ != 0 && rows_[row_head_].id == id) {
       rows_popped_ = now;
       row_head_ = slot(row_head_ + 1);
       --row_count_;
-      wake(now + 1);
+      if (input_waits_) input_->wake_at(now + 1);
     }
   }
   // The array uses the completion port in this cycle.
@@ -198,10 +203,6 @@ class ArrayTags {
     std::uint16_t rows = 0;
   };
   [[nodiscard]] unsigned slot(unsigned index) const { return index < entries_ ? index : index - entries_; }
-  void wake(Cycle at) const {
-    for (Unit* unit : watchers_) unit->wake_at(at);
-  }
-
   unsigned entries_;
   std::vector<ArrayTag> tags_;
   std::vector<Rows> rows_;
@@ -216,7 +217,10 @@ class ArrayTags {
   Cycle rows_popped_ = kNever;
   ArrayTag popped_;
   Cycle completed_ = kNever;
-  std::vector<Unit*> watchers_;
+  Unit* input_ = nullptr;
+  Unit* controller_ = nullptr;
+  bool input_waits_ = false;
+  bool controller_waits_ = true;
 };
 
 // Registers of the execute controller that act at the array's output. Set by ExecuteController after the others have had their turn.
