@@ -70,6 +70,49 @@ TEST(Hazard, OneRowMoreIsSafe) {
   EXPECT_EQ(bench.plane().accumulator_row(0)[0], 16);
 }
 
+// Every second pair keeps its weights.
+std::vector<IssuedCommand> transposed_weights(unsigned pairs) {
+  ExConfig transposed;
+  transposed.b_transpose = true;
+  std::vector<IssuedCommand> commands{config(transposed)};
+  for (unsigned i = 0; i < pairs; ++i) {
+    const bool keep = i % 2 != 0;
+    commands.push_back(preload(keep ? Block{} : Block{0}, {kAcc + 16 * i}));
+    commands.push_back(compute(!keep, {4096}, {}));
+  }
+  return commands;
+}
+
+TEST(Hazard, ACommandQueueOfFourLosesTransposedWeightsAndWarns) {
+  MachineParams params;
+  params.queue.execute = 4;
+  ExecuteBench bench(params);
+  const Events& events = bench.run(transposed_weights(6));
+  ASSERT_FALSE(events.hazards.empty());
+  EXPECT_NE(events.hazards[0].what.find("command queue is too short"), std::string::npos);
+}
+
+TEST(Hazard, ACommandQueueOfFiveKeepsTransposedWeights) {
+  MachineParams params;
+  params.queue.execute = 5;
+  ExecuteBench bench(params);
+  EXPECT_TRUE(bench.run(transposed_weights(6)).hazards.empty());
+}
+
+// The last rows of a compute are still in the control queue when a config_ex without anything to wait for changes the transposes.
+TEST(Hazard, AConfigThatOvertakesTheLastRowsCutsThemOff) {
+  ExConfig os;
+  os.weight_stationary = false;
+  ExConfig b_transposed = os;
+  b_transposed.a_transpose = true;
+  b_transposed.b_transpose = true;
+  ExecuteBench bench{MachineParams{}};
+  const Events& events = bench.run({config(os), preload({0}, {}), compute(true, {4096}, {8192}), config(b_transposed)});
+  ASSERT_EQ(events.hazards.size(), 1u);
+  EXPECT_EQ(events.hazards[0].sequence, 2u);
+  EXPECT_NE(events.hazards[0].what.find("these rows become zero"), std::string::npos);
+}
+
 TEST(Ledger, AccountsForEveryCycle) {
   ExecuteBench bench{MachineParams{}};
   std::vector<IssuedCommand> commands{config({})};
