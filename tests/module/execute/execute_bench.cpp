@@ -5,9 +5,7 @@
 namespace systole::hw {
 namespace {
 
-constexpr unsigned kRobEntries = 16;
-
-// Pushes commands as soon as there is room; numbers them, and gives each a reservation-station index that is unique among those in flight.
+// Pushes commands as soon as there is room; numbers them; the number, modulo 256, is also the reservation-station index.
 class Source : public Unit {
  public:
   Source(const char* name, Channel<IssuedCommand>& out) : Unit(name), out_(out) { out_.bind_writer(*this); }
@@ -213,7 +211,6 @@ struct ExecuteBench::Parts {
 
 ExecuteBench::ExecuteBench(const MachineParams& params, SchedulerMode mode, bool with_values)
     : memory_(std::make_unique<Memory>(Memory::kDefaultBase, 4096)), plane_(std::make_unique<ValuePlane>(params, *memory_)) {
-  static_assert(kRobEntries <= 255);
   parts_ = std::make_unique<Parts>(params, mode, with_values ? plane_.get() : nullptr);
 }
 
