@@ -247,10 +247,10 @@ StoreRow StoreController::row_of(const IssuedCommand& issued, const Mvout& mvout
   row.block = static_cast<std::uint8_t>(block_);
   row.tracker = static_cast<std::uint8_t>(tracker_entry_);
   row.sequence = issued.command.sequence;
-  row.row_index = static_cast<std::uint16_t>(row_);
   const bool last_block = block_ + 1 == mvout.blocks;
   row.len = static_cast<std::uint16_t>(last_block ? (mvout.cols - 1) % dim + 1 : dim);
   row.local = mvout.local.plus(block_ * dim + row_, row_bits_);
+  row.row_scale = static_cast<std::uint16_t>(dim * mvout.local.row_group(row_bits_) + row.local.row(row_bits_) % dim);
   row.address = mvout.address + row_ * stride_;
   if (mvout.pooling || mvout.one_dimensional) row.address = mvout.address + (out_row_index_ * pool_.out_dim + out_col_) * stride_;
   row.store = last_block;

@@ -1,6 +1,7 @@
 #include "hw/frontend/front_end_params.h"
 
 #include "hw/params/derived.h"
+#include "isa/local_address.h"
 
 namespace systole::hw {
 
@@ -20,6 +21,7 @@ FrontEndParams make_front_end_params(const MachineParams& machine) {
   params.execute_entries = machine.reservation.execute;
   params.store_entries = machine.reservation.store;
   params.stores_serialised = machine.reservation.stores_serialised != 0;
+  params.row_groups = machine.sfu.deferred_softmax != 0 && params.row_bits < isa::LocalAddress::kRowGroupShift;
   return params;
 }
 

@@ -19,6 +19,7 @@ struct FrontEndParams {
   int execute_entries = 0;
   int store_entries = 0;
   bool stores_serialised = false;
+  bool row_groups = false;     // extension E4: stores of LOOP_WS carry their row of tiles
 };
 
 [[nodiscard]] FrontEndParams make_front_end_params(const MachineParams& machine);

@@ -15,6 +15,7 @@ class OperandFormat {
       : rows_mask_(mask(params.rows_bits)),
         cols_mask_(mask(params.cols_bits)),
         row_part_((1u << (params.row_bits + 1)) - 1u),
+        row_groups_(params.row_groups),
         keep_(row_part_ | (7u << isa::LocalAddress::kNormCommandShift)) {}
 
   // LocalAddr.scala cast_to_sp_addr, cast_to_acc_addr: bits above the row number fall into the garbage bit and the normaliser command.
@@ -26,6 +27,10 @@ class OperandFormat {
   [[nodiscard]] static std::uint32_t with_norm_command(std::uint32_t local, isa::NormCommand command) {
     constexpr std::uint32_t kMask = 7u << isa::LocalAddress::kNormCommandShift;
     return (local & ~kMask) | (static_cast<std::uint32_t>(command) << isa::LocalAddress::kNormCommandShift);
+  }
+  // Extension E4: the loop's row of tiles, which selects a store's row scales (isa/local_address.h).
+  [[nodiscard]] std::uint32_t with_row_group(std::uint32_t local, std::uint32_t tile_row) const {
+    return row_groups_ ? local | (tile_row % isa::LocalAddress::kRowGroups) << isa::LocalAddress::kRowGroupShift : local;
   }
   // "No operand" (LocalAddr.scala make_this_garbage).
   [[nodiscard]] std::uint32_t garbage() const {
@@ -75,6 +80,7 @@ class OperandFormat {
   std::uint64_t rows_mask_;
   std::uint64_t cols_mask_;
   std::uint32_t row_part_;   // row number and garbage bit
+  bool row_groups_;
   std::uint32_t keep_;
 };
 

@@ -80,7 +80,7 @@ struct StoreRow {
   std::uint16_t len = 0;              // columns of this block
   std::uint8_t block = 0;
   std::uint8_t tracker = 0;
-  std::uint16_t row_index = 0;        // row of the mvout command
+  std::uint16_t row_scale = 0;        // extension E4: entry of the row-scale memory, relative to the base register
   bool garbage = false;               // no source: zeros (padding of max-pooling)
   bool pool = false;                  // combine with the element before by maximum
   bool store = false;                 // last block or pooling element: write to memory

@@ -343,7 +343,7 @@ void Normaliser::step_exp(int id, Cycle now) {
     case State::kWaitInvSumExp:
       if (!exp_divider_.result) return;
       stats.result.inv_sum_exp = stats.root;
-      activator_.set_row_scale(stats.row.constants.rowscale_base + stats.row.row_index, stats.root);
+      activator_.set_row_scale(stats.row.constants.rowscale_base + stats.row.row_scale, stats.root);
       stats.next = State::kGetScaledInvSumExp;
       return;
     case State::kGetScaledInvSumExp:

@@ -21,7 +21,7 @@ void RowActivator::activate(StoreRow& row, const RowStatistics& stats) {
     affine.gain = reinterpret_cast<const float*>(values_->accumulator_row(first % rows));
     affine.bias = reinterpret_cast<const float*>(values_->accumulator_row((first + 1) % rows));
   }
-  const float row_scale = row_scales_[(row.constants.rowscale_base + row.row_index) % kRowScales];
+  const float row_scale = row_scales_[(row.constants.rowscale_base + row.row_scale) % kRowScales];
   const ValueRef out = values_->allocate();
   activate_row(words, params_.array.dim, row.constants, stats, row_scale, affine, params_.sfu.normaliser != 0,
                params_.sfu.iexp_as_igelu != 0, reinterpret_cast<std::int8_t*>(values_->bytes(out)), overflows_);
