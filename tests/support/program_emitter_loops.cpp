@@ -213,8 +213,11 @@ void ProgramEmitter::residual(Random& random) {
   // One register tells both loop slots whether they add: additions and products must not overlap.
   if (!tracker_.idle()) fence();
   const std::uint32_t count = random.count(1, 3);
-  for (std::uint32_t n = 0; n < count; ++n) emit_loop(random, loop);
-  fence();
+  for (std::uint32_t n = 0; n < count; ++n) {
+    emit_loop(random, loop);
+    // Beside the stores of one addition, the loads of the next may change places: A after B.
+    fence();
+  }
 }
 
 void ProgramEmitter::convolution(Random& random) {
