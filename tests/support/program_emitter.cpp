@@ -603,7 +603,10 @@ void ProgramEmitter::normalise(Random& random) {
   constexpr NormCommand kSoftmaxInner[] = {NormCommand::kMax, NormCommand::kSumExp, NormCommand::kReset};
   constexpr NormCommand kLayerNormInner[] = {NormCommand::kSum, NormCommand::kVariance, NormCommand::kReset};
   const std::uint32_t step = random.count(1, static_cast<std::uint32_t>(geometry_.max_blocks()));
-  const std::uint32_t rows_in_work = random.count(1, 2);
+  // A single row behind a pair could overtake it: a row of id 0 leaves first. In revision 2025 two exponential sums may
+  // end at the same time, because special operands leave the divider early, and then one takes the other's reciprocal.
+  const bool pairs = rows % 2 == 0 && !(softmax && geometry_.revision == 2025);
+  const std::uint32_t rows_in_work = pairs ? random.count(1, 2) : 1;
   for (std::uint32_t first = 0; first < rows; first += rows_in_work) {
     for (int pass = 0; pass < 3; ++pass) {
       for (std::uint32_t id = 0; id < std::min(rows_in_work, rows - first); ++id) {
