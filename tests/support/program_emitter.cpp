@@ -18,6 +18,10 @@ constexpr std::uint64_t kWords = 0x80041000;
 constexpr std::uint64_t kAreaBytes = 0x40000;
 constexpr std::uint64_t kOutputs = 0x80100000;
 constexpr std::uint64_t kHalfArea = kAreaBytes / 2;
+constexpr std::uint64_t kFloats = 0x80081000;  // IEEE singles 0.5..10: gains and biases
+constexpr std::uint64_t kFloatBytes = 0x10000;
+constexpr std::int64_t kHalf = 0x3F000000;
+constexpr std::int64_t kTen = 0x41200000;
 
 std::uint32_t bits_of(float value) {
   std::uint32_t bits = 0;
@@ -64,6 +68,8 @@ ProgramEmitter::ProgramEmitter(const ProgramPlan& plan)
                   fill(kBytes + kHalfArea, kHalfArea, 1, -128, 127, plan.seed + 2),
                   fill(kWords, kHalfArea, 4, -20000, 20000, plan.seed + 3),
                   fill(kWords + kHalfArea, kHalfArea, 4, -2147483648LL, 2147483647LL, plan.seed + 4)};
+  if (geometry_.extensions.layer_norm_affine)
+    trace_.fills.push_back(fill(kFloats, kFloatBytes, 4, kHalf, kTen, plan.seed + 5));
 }
 
 isa::Trace ProgramEmitter::finish() {
@@ -208,9 +214,8 @@ void ProgramEmitter::load(Random& random, LocalAddress local, std::uint32_t rows
   std::vector<Rows> touched;
   for (std::uint32_t block = 0; block < blocks; ++block)
     touched.push_back({target.plus(block * block_stride, geometry_.row_bits()), rows, 1});
-  const LoadPath path = choice.scale != 1.0f && (choice.path == LoadPath::kPlain || choice.path == LoadPath::kShrunk)
-                            ? LoadPath::kScaled
-                            : choice.path;
+  const bool scaled = choice.scale != 1.0f && choice.path != LoadPath::kZero;
+  const LoadPath path = scaled ? LoadPath::kScaled : choice.path;
   const bool repeats = choice.pixel_repeats > 1;
   if (repeats && !tracker_.idle()) fence();  // the protected range of repeated pixels ends too early
   for (const Rows& range : touched) {
@@ -229,8 +234,10 @@ void ProgramEmitter::load(Random& random, LocalAddress local, std::uint32_t rows
   emit(config);
   constexpr Op kLoads[] = {Op::kMvin, Op::kMvin2, Op::kMvin3};
   Instruction mvin = isa::make(kLoads[choice.state]);
-  if (choice.path != LoadPath::kZero)
-    fields::Mvin::dram.set(mvin, pick_input(random, (rows - 1) * stride + std::uint64_t{cols} * element, full));
+  if (choice.path != LoadPath::kZero) {
+    const std::uint64_t bytes = (rows - 1) * stride + std::uint64_t{cols} * element;
+    fields::Mvin::dram.set(mvin, choice.source != 0 ? choice.source : pick_input(random, bytes, full));
+  }
   fields::Mvin::local.set(mvin, target.bits());
   fields::Mvin::cols.set(mvin, cols);
   fields::Mvin::rows.set(mvin, rows);
@@ -262,7 +269,8 @@ void ProgramEmitter::move(Random& random) {
     LoadChoice choice;
     choice.state = random.count(0, 2);
     choice.path = accumulator ? (random.chance(60) ? LoadPath::kFull : LoadPath::kShrunk) : LoadPath::kPlain;
-    if (choice.path != LoadPath::kFull && random.chance(30)) choice.scale = pick_scale(random);
+    const bool scalable = choice.path != LoadPath::kFull || geometry_.extensions.mvin_acc_scale;
+    if (scalable && random.chance(30)) choice.scale = pick_scale(random);
     if (choice.path != LoadPath::kShrunk && random.chance(12)) choice.path = LoadPath::kZero;
     const bool full = accumulator && choice.path != LoadPath::kShrunk;
     const std::uint32_t max_cols =
@@ -508,6 +516,24 @@ void ProgramEmitter::configure_norm_constants(Random& random, bool softmax) {
   }
 }
 
+void ProgramEmitter::set_extension(isa::ExtensionRegister reg, std::uint32_t value) {
+  namespace f = fields::ConfigNorm;
+  Instruction instruction = isa::make(Op::kConfigNorm);
+  f::ext_select.set(instruction, static_cast<std::uint32_t>(reg));
+  f::q_const.set(instruction, value);
+  emit(instruction);
+}
+
+void ProgramEmitter::configure_extensions(Random& random) {
+  using isa::ExtensionRegister;
+  const isa::Extensions& extensions = geometry_.extensions;
+  if (!extensions.pre_shift && !extensions.wide_variance && !extensions.deferred_softmax) return;
+  if (tracker_.stored()) fence();
+  if (extensions.pre_shift) set_extension(ExtensionRegister::kPreShift, random.chance(40) ? 0 : random.count(1, 12));
+  if (extensions.wide_variance) set_extension(ExtensionRegister::kFlags, random.count(0, 1));
+  if (extensions.deferred_softmax) set_extension(ExtensionRegister::kRowScaleBase, random.count(0, 1023));
+}
+
 void ProgramEmitter::store(Random& random, const Tile& tile, bool full, std::uint32_t activation) {
   constexpr std::uint32_t kLayerNorm = 2;
   constexpr std::uint32_t kIgelu = 3;
@@ -583,9 +609,17 @@ void ProgramEmitter::normalise(Random& random) {
       random.count(1, std::min(4u, static_cast<std::uint32_t>(geometry_.accumulator_rows()) / dim_ / 4));
   const std::uint32_t rows = pick_size(random, std::min(dim_, 6u));
   const std::uint32_t last_cols = pick_size(random, dim_);
-  const LocalAddress local = pick_rows(random, true, blocks * dim_);
+  const bool affine = !softmax && geometry_.extensions.layer_norm_affine && random.chance(60);
+  const std::uint32_t gain_rows = affine ? 2 * blocks : 0;
+  const LocalAddress local = pick_rows(random, true, blocks * dim_ + gain_rows);
+  const LocalAddress gains = local.plus(blocks * dim_, geometry_.row_bits());
   LoadChoice choice;
   choice.path = LoadPath::kFull;
+  for (std::uint32_t row = 0; row < gain_rows; row += dim_) {
+    LoadChoice floats = choice;
+    floats.source = kFloats + std::uint64_t{random.count(0, 1000)} * 4;
+    load(random, gains.plus(row, geometry_.row_bits()), std::min(dim_, gain_rows - row), dim_, dim_, floats);
+  }
   for (std::uint32_t block = 0; block < blocks; ++block) {
     load(random, local.plus(block * dim_, geometry_.row_bits()), rows, block + 1 == blocks ? last_cols : dim_, dim_,
          choice);
@@ -594,8 +628,15 @@ void ProgramEmitter::normalise(Random& random) {
   const std::uint32_t stride = cols + random.pick({0u, 7u, 16u});
   const std::uint64_t to = new_output(random, std::uint64_t{stride} * rows);
   if (!tracker_.idle()) fence();
-  configure_store(random, stride, softmax ? 0 : 2, random.pick({1.0f, 8.0f, 16.0f, 0.7f}));
-  if (softmax) configure_norm_constants(random, true);
+  configure_extensions(random);
+  // Codes with the third bit set take it from config_norm, behind config_st.
+  using isa::Activation;
+  const bool deferred = softmax && geometry_.extensions.deferred_softmax && random.chance(50);
+  const Activation activation = softmax ? (deferred ? Activation::kExp : Activation::kSoftmax)
+                                        : (affine ? Activation::kLayerNormAffine : Activation::kLayerNorm);
+  configure_store(random, stride, static_cast<std::uint32_t>(activation), random.pick({1.0f, 8.0f, 16.0f, 0.7f}));
+  if (affine) set_extension(isa::ExtensionRegister::kAffineRow, gains.row(geometry_.row_bits()));
+  if (softmax || affine) configure_norm_constants(random, true);
   using isa::NormCommand;
   constexpr NormCommand kSoftmax[] = {NormCommand::kMax, NormCommand::kInvSumExp, NormCommand::kReset};
   constexpr NormCommand kLayerNorm[] = {NormCommand::kMean, NormCommand::kInvStddev, NormCommand::kReset};
@@ -636,6 +677,19 @@ void ProgramEmitter::normalise(Random& random) {
   Instruction select = isa::make(Op::kConfigNorm);
   fields::ConfigNorm::set_stats_id_only.set(select, 1);
   emit(select);
+  if (!deferred) return;
+  // The rows again, as if they were a product with the exponentials: each with its own scale.
+  configure_store(random, stride, static_cast<std::uint32_t>(Activation::kRowScale),
+                  random.pick({1.0f, 1000.0f, 0.01f}));
+  configure_norm_constants(random, true);
+  Instruction mvout = isa::make(Op::kMvout);
+  fields::Mvout::dram.set(mvout, new_output(random, std::uint64_t{stride} * rows + cols));
+  fields::Mvout::local.set(mvout, local.bits());
+  fields::Mvout::rows.set(mvout, rows);
+  fields::Mvout::cols.set(mvout, std::min(cols, static_cast<std::uint32_t>(geometry_.max_blocks()) * dim_));
+  emit(mvout);
+  tracker_.note_store();
+  fence();
 }
 
 }  // namespace systole::test

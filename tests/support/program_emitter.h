@@ -68,6 +68,7 @@ class ProgramEmitter {
     bool accumulate = false;
     float scale = 1;
     std::uint32_t pixel_repeats = 1;
+    std::uint64_t source = 0;  // 0: anywhere in the inputs
   };
   // Loads `rows` x `cols` (cols may span several tiles, `block_stride` rows apart).
   void load(Random& random, isa::LocalAddress local, std::uint32_t rows, std::uint32_t cols, std::uint32_t block_stride,
@@ -80,6 +81,9 @@ class ProgramEmitter {
   void configure_store(Random& random, std::uint32_t stride, std::uint32_t activation, float scale);
   void store(Random& random, const Tile& tile, bool full, std::uint32_t activation);
   void configure_norm_constants(Random& random, bool softmax);
+  void set_extension(isa::ExtensionRegister reg, std::uint32_t value);
+  // Registers of the extensions that the machine has, set at random; fences as configure_norm_constants does.
+  void configure_extensions(Random& random);
 
   // Loops
   void emit_loop(Random& random, const MatmulLoop& loop);

@@ -50,7 +50,8 @@ struct ProgramEmitter::MatmulLoop {
   bool a_transpose = false, b_transpose = false;
   bool full_c = false, low_d = false, repeat_d = false, ex_accumulate = false, residual = false;
   bool has_d = false, has_c = true;
-  std::uint32_t activation = 0;
+  std::uint32_t activation = 0;        // as the loop knows it: decides the order of the stores
+  std::uint32_t store_activation = 0;  // of config_st, when it is one of the extensions' codes
   std::uint32_t a_id = 0, b_id = 0;
   float scale = 1;
   float a_scale = 1, b_scale = 1;  // residual addition only
@@ -94,11 +95,12 @@ void ProgramEmitter::emit_loop(Random& random, const MatmulLoop& loop) {
   if (loop.has_c) {
     Instruction config = isa::make(Op::kConfigSt);
     fields::ConfigSt::stride.set(config, c_stride * c_bytes);
-    fields::ConfigSt::activation.set(config, loop.activation & 3);
+    const std::uint32_t activation = loop.store_activation != 0 ? loop.store_activation : loop.activation;
+    fields::ConfigSt::activation.set(config, activation & 3);
     fields::ConfigSt::acc_scale.set(config, bits_of(loop.scale));
     emit(config);
-    if (loop.activation == kSoftmax || loop.activation == 3)
-      configure_norm_constants(random, loop.activation == kSoftmax);
+    constexpr std::uint32_t kIgelu = 3;
+    if (activation >= kSoftmax || activation == kIgelu) configure_norm_constants(random, activation >= kSoftmax);
   }
   const std::uint64_t a = pick_input(random, std::uint64_t{a_stride} * a_rows, false);
   const std::uint64_t b = pick_input(random, std::uint64_t{b_stride} * b_rows, false);
@@ -192,7 +194,10 @@ void ProgramEmitter::loop_normalise(Random& random) {
   loop.pad_i &= ~1u;
   loop.activation = geometry_.revision != 2025 && random.chance(50) ? kSoftmax : kLayerNorm;
   loop.scale = random.pick({1.0f, 8.0f, 0.7f});
+  const bool deferred = loop.activation == kSoftmax && geometry_.extensions.deferred_softmax && random.chance(50);
+  if (deferred) loop.store_activation = static_cast<std::uint32_t>(isa::Activation::kExp);
   if (!tracker_.idle()) fence();
+  configure_extensions(random);
   ExecuteConfig config;
   config.a_transpose = loop.a_transpose;
   config.b_transpose = loop.b_transpose;
@@ -202,6 +207,16 @@ void ProgramEmitter::loop_normalise(Random& random) {
   Instruction select = isa::make(Op::kConfigNorm);
   fields::ConfigNorm::set_stats_id_only.set(select, 1);
   emit(select);
+  if (!deferred) return;
+  // A product of as many rows takes the row scales that the exponentials have left.
+  MatmulLoop product = pick_loop(random, 3);
+  product.i = std::min(loop.i, static_cast<std::uint32_t>(geometry_.accumulator_rows() / 2) / dim_ / product.j);
+  product.k = 1;
+  product.a_transpose = loop.a_transpose;
+  product.b_transpose = loop.b_transpose;
+  product.store_activation = static_cast<std::uint32_t>(isa::Activation::kRowScale);
+  emit_loop(random, product);
+  fence();
 }
 
 void ProgramEmitter::residual(Random& random) {

@@ -71,6 +71,12 @@ const std::vector<isa::Geometry>& machines() {
     wide.scratchpad_banks = 8;
     wide.accumulator_banks = 4;
     result.push_back(wide);
+    isa::Geometry extended = machine(16, 256, 64, true);
+    extended.extensions = {true, true, true, true, true};
+    result.push_back(extended);
+    extended = machine(8, 64, 32, true);
+    extended.extensions = {true, true, true, true, true};
+    result.push_back(extended);
     isa::Geometry narrow = machine(16, 128, 64, true);
     narrow.max_request_bytes = 32;
     narrow.scratchpad_banks = 2;
