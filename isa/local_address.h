@@ -22,7 +22,8 @@ class LocalAddress {
   [[nodiscard]] constexpr bool accumulate() const { return (bits_ & kAccumulateBit) != 0; }
   [[nodiscard]] constexpr bool full_row() const { return (bits_ & kFullRowBit) != 0; }
   [[nodiscard]] constexpr std::uint32_t norm_command() const { return (bits_ >> kNormCommandShift) & 7u; }
-  // Extension E4: which block of dim row scales a store uses. LOOP_WS puts its row of tiles here; 0 on machines whose row numbers need the bits.
+  // Extension E4: which block of dim row scales a store uses. LOOP_WS puts its row of tiles plus its row_group here; 0 on machines
+  // whose row numbers need the bits.
   static constexpr int kRowGroupShift = 20;
   static constexpr std::uint32_t kRowGroups = 64;
   [[nodiscard]] constexpr std::uint32_t row_group(int row_bits) const {

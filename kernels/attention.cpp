@@ -96,10 +96,10 @@ void scores_and_softmax(Builder& b, const AttentionHead& h, const RowBlock& bloc
     }
   }
   if (fits) {
-    // The loop's own softmax sequence; the row-scale entry of a row follows from its tile (E4).
-    if (options.deferred) b.row_scale_base(row_scale_entry);
+    // The loop's own softmax sequence.
     product.c = p;
     product.store = store;
+    product.row_scales = row_scale_entry;
     multiply_block(b, product);
     return;
   }
@@ -123,7 +123,7 @@ void context(Builder& b, const AttentionHead& h, const RowBlock& block, const At
     product.store.scale = h.context_scale;
     if (options.deferred) {
       product.store.activation = isa::Activation::kRowScale;
-      b.row_scale_base(row_scale_entry + static_cast<std::uint32_t>(first));
+      product.row_scales = row_scale_entry + static_cast<std::uint32_t>(first);
     }
     for (std::uint64_t col = 0; col < dk; col += cols) {
       const std::uint64_t n = std::min(cols, dk - col);

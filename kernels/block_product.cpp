@@ -39,6 +39,12 @@ void multiply_block(Builder& b, const BlockProduct& p) {
   store.stride = p.c.stride;
   if (loop.full_c) store.activation = isa::Activation::kNone;
   b.store_config(store);
+  if (store.activation == isa::Activation::kExp || store.activation == isa::Activation::kRowScale) {
+    // The entry follows from the tile, so that blocks of one head differ in nothing that would have to be configured.
+    SYSTOLE_CHECK(p.row_scales % dim == 0);
+    b.row_scale_base(0);
+    loop.row_group = static_cast<std::uint32_t>(p.row_scales / dim);
+  }
   b.load_config(LoadState::kA, {p.a.stride, 1.0f, false});
   b.load_config(LoadState::kB, {p.b.stride, 1.0f, false});
   if (p.d.present()) b.load_config(LoadState::kD, {p.d.stride, p.d_scale, p.d.element == Element::kInt8});

@@ -13,6 +13,7 @@ struct BlockProduct {
   float d_scale = 1.0f;      // E2
   Matrix c;                  // [m][n] int8 through `store`, or int32
   StoreConfig store;
+  std::uint32_t row_scales = 0;  // kExp, kRowScale: entry of the first row, a multiple of dim (E4)
 };
 
 // Output tiles that a product may have.

@@ -248,6 +248,8 @@ void Builder::loop_ws(const LoopWs& loop) {
   f::LoopWs::activation.set(run, static_cast<std::uint64_t>(loop.activation));
   f::LoopWs::a_spad_id.set(run, static_cast<std::uint64_t>(loop.a_spad_id));
   f::LoopWs::b_spad_id.set(run, static_cast<std::uint64_t>(loop.b_spad_id));
+  SYSTOLE_CHECK(loop.row_group + loop.i <= LocalAddress::kRowGroups || loop.row_group == 0);
+  f::LoopWs::row_group.set(run, loop.row_group);
   f::LoopWs::a_transpose.set(run, loop.transpose_a ? 1 : 0);
   f::LoopWs::b_transpose.set(run, loop.transpose_b ? 1 : 0);
   command(run);

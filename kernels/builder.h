@@ -66,6 +66,7 @@ struct LoopWs {
   bool transpose_a = false;
   bool transpose_b = false;
   isa::Activation activation = isa::Activation::kNone;  // kLayerNorm, kSoftmax: three passes over each row
+  std::uint32_t row_group = 0;  // E4: first block of dim row scales that the stores use
   int a_spad_id = 0;            // 0: the loop slot's own half; 1, 2: that half, so that a later loop finds A there
   int b_spad_id = 0;
 };

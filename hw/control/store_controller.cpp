@@ -43,6 +43,7 @@ StoreController::StoreController(const sc_core::sc_module_name& name, const Mach
       out_row_(out_row),
       completion_(completion),
       tracker_(command_trackers(params)),
+      affine_blocks_(static_cast<std::size_t>(params.sfu.stats_ids)),
       ledger_("store_controller", {{"idle", StateKind::kIdle, "no store command waiting"},
                                    {"busy", StateKind::kBusy, "asks for a row, or takes a configuration"},
                                    {"no_tracker", StateKind::kStall, "all stores that may be in flight are"},
@@ -240,7 +241,7 @@ bool StoreController::request(Cycle now, const IssuedCommand& issued, const Mvou
   return true;
 }
 
-StoreRow StoreController::row_of(const IssuedCommand& issued, const Mvout& mvout) const {
+StoreRow StoreController::row_of(const IssuedCommand& issued, const Mvout& mvout) {
   const auto dim = static_cast<std::uint32_t>(params_.array.dim);
   StoreRow row;
   row.constants = constants_;
@@ -259,8 +260,18 @@ StoreRow StoreController::row_of(const IssuedCommand& issued, const Mvout& mvout
   if (params_.sfu.normaliser != 0) {
     const auto command = static_cast<isa::NormCommand>(mvout.local.norm_command());
     row.norm = last_block ? command : of_inner_block(command);
+    number_affine_block(row);
   }
   return row;
+}
+
+// Which gain and bias belong to the row (E3), as isa/local_address.h counts them.
+void StoreController::number_affine_block(StoreRow& row) {
+  std::uint16_t& next_block = affine_blocks_[row.constants.stats_id];
+  if (row.norm == isa::NormCommand::kInvStddev) next_block = 0;
+  if (row.constants.activation == isa::Activation::kLayerNormAffine && row.norm == isa::NormCommand::kReset && !row.local.full_row()) {
+    row.affine_block = next_block++;
+  }
 }
 
 // Max-pooling: the row of the current window element, or none in the padding.

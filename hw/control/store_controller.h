@@ -2,6 +2,7 @@
 // Turns each mvout into reads of local rows, one per cycle, and reports its completion when the last row has been read
 // (StoreController.scala). Holds the registers of config_st and config_norm.
 #include <cstdint>
+#include <vector>
 
 #include "hw/control/command_tracker.h"
 #include "hw/params/derived.h"
@@ -44,7 +45,8 @@ class StoreController final : public Unit {
   void configure_norm(const IssuedCommand& issued, Cycle now);
   void write_extension(const IssuedCommand& issued, Cycle now);
   [[nodiscard]] bool request(Cycle now, const IssuedCommand& issued, const Mvout& mvout);
-  [[nodiscard]] StoreRow row_of(const IssuedCommand& issued, const Mvout& mvout) const;
+  [[nodiscard]] StoreRow row_of(const IssuedCommand& issued, const Mvout& mvout);
+  void number_affine_block(StoreRow& row);
   void pool_source(const Mvout& mvout, StoreRow& row) const;
   void advance(const Mvout& mvout);
   [[nodiscard]] bool counters_are_zero() const;
@@ -66,6 +68,7 @@ class StoreController final : public Unit {
   std::uint32_t out_row_index_ = 0, out_col_ = 0, window_row_ = 0, window_col_ = 0;   // of max-pooling
   unsigned tracker_entry_ = 0;
   CommandTracker tracker_;
+  std::vector<std::uint16_t> affine_blocks_;   // extension E3, by statistics id: blocks sent since the statistics ended
   std::optional<unsigned> offered_;
   Cycle offered_in_ = kNever;
   Ledger ledger_;

@@ -133,6 +133,7 @@ bool LoopWs::configure(Cycle now, const Command& command) {
     loop.activation = u32(f::LoopWs::activation.get(i));
     loop.a_spad_id = u32(f::LoopWs::a_spad_id.get(i));
     loop.b_spad_id = u32(f::LoopWs::b_spad_id.get(i));
+    loop.row_group = u32(f::LoopWs::row_group.get(i));
     loop.a_transpose = f::LoopWs::a_transpose.get(i) != 0;
     loop.b_transpose = f::LoopWs::b_transpose.get(i) != 0;
     loop.sequence = command.sequence;

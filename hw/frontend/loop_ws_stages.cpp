@@ -123,7 +123,7 @@ isa::Instruction LoopWsStore::command(const OperandFormat& format, std::uint32_t
   const std::uint64_t element_bytes = loop.full_c ? 4 : 1;
   const std::uint64_t dram = loop.c_dram + dram_offset((i_ * loop.c_stride + j_) * dim * element_bytes);
   const std::uint64_t local = request_.c_start + (std::uint64_t{i_} * loop.max_j + j_) * dim;
-  const std::uint32_t address = format.with_row_group(format.accumulator(local, false, loop.full_c), i_);
+  const std::uint32_t address = format.with_row_group(format.accumulator(local, false, loop.full_c), loop.row_group + i_);
   return format.move(isa::fields::Mvout::kFunct, dram, address, cols(dim), rows(dim));
 }
 
@@ -142,7 +142,7 @@ isa::Instruction LoopWsStore::norm_store(const OperandFormat& format, std::uint3
   const std::uint32_t row = row_ + stats_id_;
   const std::uint64_t dram = loop.c_dram + dram_offset((i_ * loop.c_stride + j_) * dim + row * loop.c_stride);
   const std::uint64_t local = request_.c_start + (std::uint64_t{i_} * loop.max_j + j_) * dim + row;
-  const std::uint32_t address = OperandFormat::with_norm_command(format.with_row_group(format.accumulator(local, false, loop.full_c), i_), norm);
+  const std::uint32_t address = OperandFormat::with_norm_command(format.with_row_group(format.accumulator(local, false, loop.full_c), loop.row_group + i_), norm);
   return format.move(isa::fields::Mvout::kFunct, dram, address, cols(dim), 1);
 }
 

@@ -19,6 +19,7 @@ struct LoopWsLoop {
   std::uint32_t activation = 0;
   bool low_d = false, full_c = false, ex_accumulate = false;
   std::uint32_t a_spad_id = 0, b_spad_id = 0;
+  std::uint32_t row_group = 0;                              // extension E4, of the first row of tiles
   std::uint32_t a_start = 0, b_end = 0, resadd_start = 0;   // local rows: properties of the slot, set at reset
   std::uint32_t sequence = 0;                               // of the LOOP_WS command
 };

@@ -80,6 +80,7 @@ struct StoreRow {
   std::uint16_t len = 0;              // columns of this block
   std::uint8_t block = 0;
   std::uint8_t tracker = 0;
+  std::uint16_t affine_block = 0;     // extension E3: column block whose gain and bias apply
   std::uint16_t row_scale = 0;        // extension E4: entry of the row-scale memory, relative to the base register
   bool garbage = false;               // no source: zeros (padding of max-pooling)
   bool pool = false;                  // combine with the element before by maximum

@@ -17,7 +17,7 @@ void RowActivator::activate(StoreRow& row, const RowStatistics& stats) {
   if (row.constants.activation == isa::Activation::kLayerNormAffine) {
     // Gain and bias of a block of columns stand in two neighbouring accumulator rows, as fp32 bit patterns.
     const auto rows = static_cast<std::uint32_t>(accumulator_rows(params_));
-    const std::uint32_t first = row.constants.affine_row + 2u * row.block;
+    const std::uint32_t first = row.constants.affine_row + 2u * row.affine_block;
     affine.gain = reinterpret_cast<const float*>(values_->accumulator_row(first % rows));
     affine.bias = reinterpret_cast<const float*>(values_->accumulator_row((first + 1) % rows));
   }

@@ -208,9 +208,10 @@ void Model::store_matmul(const model::MatmulSlot& slot, std::uint32_t base, cons
   namespace f = fields::LoopWs;
   if (slot.c == 0) return;
   const bool full_c = f::full_c.get(loop) != 0;
+  const auto row_group = static_cast<std::uint32_t>(f::row_group.get(loop));
   const auto activation = static_cast<Activation>(f::activation.get(loop));
   if (activation == Activation::kLayerNorm || activation == Activation::kSoftmax) {
-    return store_normalised(slot, base, activation == Activation::kLayerNorm, full_c);
+    return store_normalised(slot, base, activation == Activation::kLayerNorm, full_c, row_group);
   }
   const auto dim = static_cast<std::uint32_t>(geometry_.dim);
   const std::uint32_t row_mask = (1u << row_bits_) - 1;
@@ -220,7 +221,7 @@ void Model::store_matmul(const model::MatmulSlot& slot, std::uint32_t base, cons
     const std::uint32_t tiles = std::min(step, slot.j - j);
     for (std::uint32_t i = 0; i < slot.i; ++i) {
       const std::uint64_t to = (i * slot.c_stride + j) * dim * (full_c ? 4 : 1);
-      const std::uint32_t group = row_group_bits(i);
+      const std::uint32_t group = row_group_bits(row_group + i);
       unrolled_ = model::move(Op::kMvout, model::dram_address(slot.c, to),
                               flags | group | ((base + (i * slot.j + j) * dim) & row_mask),
                               columns(dim, j, tiles, slot.j, slot.pad_j), dim - (i == slot.i - 1 ? slot.pad_i : 0));
@@ -231,7 +232,8 @@ void Model::store_matmul(const model::MatmulSlot& slot, std::uint32_t base, cons
 
 // LayerNorm and softmax read every row three times: twice for its statistics, once to write it. Two rows are in work at
 // a time.
-void Model::store_normalised(const model::MatmulSlot& slot, std::uint32_t base, bool layer_norm, bool full_c) {
+void Model::store_normalised(const model::MatmulSlot& slot, std::uint32_t base, bool layer_norm, bool full_c,
+                             std::uint32_t row_group) {
   struct Pass {
     NormCommand inner;  // blocks before the last one of the row
     NormCommand last;
@@ -263,7 +265,7 @@ void Model::store_normalised(const model::MatmulSlot& slot, std::uint32_t base, 
             const std::uint64_t to = (i * slot.c_stride + j) * dim + row * slot.c_stride;
             const std::uint32_t local = kAccumulator |
                                         (static_cast<std::uint32_t>(command) << LocalAddress::kNormCommandShift) |
-                                        row_group_bits(i) | ((base + (i * slot.j + j) * dim + row) & row_mask);
+                                        row_group_bits(row_group + i) | ((base + (i * slot.j + j) * dim + row) & row_mask);
             unrolled_ = model::move(Op::kMvout, model::dram_address(slot.c, to), local,
                                     columns(dim, j, tiles, slot.j, slot.pad_j), 1);
             dispatch(Op::kMvout, unrolled_);

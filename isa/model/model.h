@@ -94,7 +94,8 @@ class Model {
   // Where LOOP_WS notes the row of tiles for extension E4.
   [[nodiscard]] std::uint32_t row_group_bits(std::uint32_t tile_row) const;
   void store_matmul(const model::MatmulSlot& slot, std::uint32_t base, const Instruction& loop);
-  void store_normalised(const model::MatmulSlot& slot, std::uint32_t base, bool layer_norm, bool full_c);
+  void store_normalised(const model::MatmulSlot& slot, std::uint32_t base, bool layer_norm, bool full_c,
+                        std::uint32_t row_group);
   void config_conv(Op op, const Instruction& instruction);
   void loop_conv(const Instruction& instruction);
 
