@@ -25,11 +25,15 @@ std::string summary(const Results& r) {
                      percent(run::utilisation(r.macs, r.cycles, r.machine.params.array.dim)), grouped(r.commands));
 }
 
+bool has_tokens(const Results& r) {
+  return std::any_of(r.regions.begin(), r.regions.end(), [](const RegionResult& region) { return region.name.rfind("token.", 0) == 0; });
+}
+
 Table region_table(const Results& r, bool every_layer) {
   Table table({{"region"}, {"cycles", Align::kRight}, {"share", Align::kRight}, {"MACs", Align::kRight}, {"utilisation", Align::kRight},
                {"largest stall"}, {"cycles", Align::kRight}});
   const int dim = r.machine.params.array.dim;
-  for (const RegionResult& region : run::merged_regions(r.regions, !every_layer && r.layers > 1)) {
+  for (const RegionResult& region : run::merged_regions(r.regions, !every_layer && (r.layers > 1 || has_tokens(r)))) {
     const run::LargestStall stall = run::largest_stall(region.accounts);
     table.row({region.name, grouped(region.cycles), percent(share(region.cycles, r.cycles)), grouped(region.macs),
                region.macs == 0 ? "-" : percent(run::utilisation(region.macs, region.cycles, dim)),
@@ -78,8 +82,10 @@ std::string check_text(const run::CheckResult& checks) {
                                        grouped(checks.elements), checks.first_mismatch);
   if (checks.against_float) {
     const auto& f = *checks.against_float;
-    text += fmt::format("against float: cosine {:.6f} (at least {}), SQNR {:.1f} dB (at least {}), largest error {:.3f} of the largest value\n", f.cosine,
-                        f.min_cosine, f.sqnr_db, f.min_sqnr_db, f.max_abs);
+    const bool promised = f.min_sqnr_db > 0;
+    text += fmt::format("against float: cosine {:.6f}{}, SQNR {:.1f} dB{}, largest error {:.3f} of the largest value\n", f.cosine,
+                        promised ? fmt::format(" (at least {:.4f})", f.min_cosine) : "", f.sqnr_db,
+                        promised ? fmt::format(" (at least {:.1f})", f.min_sqnr_db) : "", f.max_abs);
   }
   return text;
 }

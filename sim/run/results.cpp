@@ -21,13 +21,17 @@ void check_accounts(const std::vector<hw::UnitAccount>& accounts, Cycle cycles, 
   }
 }
 
-// "layer.12/attention" -> "layer.*/attention".
-std::string without_layer_number(const std::string& name) {
-  const std::string prefix = "layer.";
-  if (name.rfind(prefix, 0) != 0) return name;
-  std::size_t end = prefix.size();
-  while (end < name.size() && std::isdigit(static_cast<unsigned char>(name[end])) != 0) ++end;
-  return end == prefix.size() ? name : prefix + "*" + name.substr(end);
+// "token.5/layer.12/attention" -> "token.*/layer.*/attention".
+std::string without_numbers(const std::string& name) {
+  std::string result;
+  for (std::size_t i = 0; i < name.size();) {
+    result += name[i++];
+    const bool counter = result.size() >= 6 && (result.compare(result.size() - 6, 6, "layer.") == 0 || result.compare(result.size() - 6, 6, "token.") == 0);
+    if (!counter || i == name.size() || std::isdigit(static_cast<unsigned char>(name[i])) == 0) continue;
+    result += '*';
+    while (i < name.size() && std::isdigit(static_cast<unsigned char>(name[i])) != 0) ++i;
+  }
+  return result;
 }
 
 // Names of units in the accounts of hw/top.
@@ -66,10 +70,10 @@ void check_accounting(const Results& results) {
   }
 }
 
-std::vector<RegionResult> merged_regions(const std::vector<RegionResult>& regions, bool all_layers) {
+std::vector<RegionResult> merged_regions(const std::vector<RegionResult>& regions, bool as_sums) {
   std::vector<RegionResult> merged;
   for (const RegionResult& region : regions) {
-    const std::string name = all_layers ? without_layer_number(region.name) : region.name;
+    const std::string name = as_sums ? without_numbers(region.name) : region.name;
     const auto same = std::find_if(merged.begin(), merged.end(), [&](const RegionResult& r) { return r.name == name; });
     if (same == merged.end()) {
       merged.push_back(region);

@@ -81,8 +81,8 @@ struct Results {
 // Throws InternalError unless every unit's states add up to its cycles, and the regions' cycles to the run's.
 void check_accounting(const Results& results);
 
-// Regions of equal name as one, in order of first appearance. With `all_layers`, "layer.0/x", "layer.1/x", ... become "layer.*/x".
-[[nodiscard]] std::vector<RegionResult> merged_regions(const std::vector<RegionResult>& regions, bool all_layers);
+// Regions of equal name as one, in order of first appearance. `as_sums`: over layers and tokens, as "layer.*/x".
+[[nodiscard]] std::vector<RegionResult> merged_regions(const std::vector<RegionResult>& regions, bool as_sums);
 
 // What the array waits for longest. While the execute controller has commands, its own largest stall; when it mostly has none, the largest
 // stall of the units that bring operands and take results away. The units in front of it (reservation station, loop unrollers) do not

@@ -166,8 +166,9 @@ void product_with_residual(Session& s, const Pass& pass, const std::string& regi
                            const Activations& x, const Activations& out) {
   const std::vector<kernels::Matrix> left = a.of(pass, s.sequences());
   const std::vector<MatmulBranch> branches = residual_branches(s, pass, w, bias, residual, x, out);
-  s.builder().region(pass.region + region, rows_in(left) * w.rows * w.cols);
+  // A fence stands in front of a region: waiting for what came before belongs to the region before.
   s.builder().fence();
+  s.builder().region(pass.region + region, rows_in(left) * w.rows * w.cols);
   for (std::size_t part = 0; part < left.size(); ++part) kernels::matmul(s.builder(), left[part], false, {branches[part]});
 }
 
@@ -184,8 +185,8 @@ void product_with_residual_and_norm(Session& s, const Pass& pass, const std::str
     return;
   }
   std::vector<MatmulBranch> branches = residual_branches(s, pass, w, bias, residual, x, out);
-  s.builder().region(pass.region + region, s.options().store_all_boundaries ? 0 : rows_in(left) * w.rows * w.cols);
   s.builder().fence();
+  s.builder().region(pass.region + region, s.options().store_all_boundaries ? 0 : rows_in(left) * w.rows * w.cols);
   if (parameters.affine.present()) {
     (void)kernels::load_affine_rows(s.builder(), parameters.affine);
     s.builder().fence();
@@ -201,8 +202,8 @@ void feed_forward(Session& s, const Pass& pass, const std::string& region, const
                   const kernels::Matrix& b1, const ActivationConstants& constants, const Activations& out,
                   const Activations& sums) {
   const std::vector<kernels::Matrix> left = x.of(pass, s.sequences());
-  s.builder().region(pass.region + region, rows_in(left) * w1.rows * w1.cols);
   s.builder().fence();
+  s.builder().region(pass.region + region, rows_in(left) * w1.rows * w1.cols);
   const std::vector<kernels::Matrix> result = out.of(pass, s.sequences());
   for (std::size_t part = 0; part < left.size(); ++part) {
     MatmulBranch b;
@@ -230,6 +231,7 @@ void feed_forward(Session& s, const Pass& pass, const std::string& region, const
 
 void norm(Session& s, const Pass& pass, const std::string& region, const Activations& x, const NormParameters& parameters,
           const Activations& out) {
+  s.builder().fence();
   s.builder().region(pass.region + region);
   const std::vector<kernels::Matrix> from = x.of(pass, s.sequences());
   const std::vector<kernels::Matrix> to = out.of(pass, s.sequences());
@@ -252,6 +254,7 @@ void normalise_input(Session& s, const Pass& pass, const Activations& x, const N
     norm(s, pass, "embedding/norm", x, *parameters, out);
     return;
   }
+  s.builder().fence();
   s.builder().region(pass.region + "embedding/convert");
   const std::vector<kernels::Matrix> from = x.of(pass, s.sequences());
   const std::vector<kernels::Matrix> to = out.of(pass, s.sequences());
@@ -268,8 +271,8 @@ void language_head(Session& s, const Pass& pass, const Activations& x, const ker
   }
   const std::vector<kernels::Matrix> left = x.of(rows, s.sequences());
   const std::vector<kernels::Matrix> result = logits.of(rows, s.sequences());
-  s.builder().region(pass.region + "head", rows_in(left) * w.rows * w.cols);
   s.builder().fence();
+  s.builder().region(pass.region + "head", rows_in(left) * w.rows * w.cols);
   for (std::size_t part = 0; part < left.size(); ++part) {
     MatmulBranch b;
     b.b = w;

@@ -28,8 +28,8 @@ class GraphLowering {
       require(node, p);
       place(node, p);
       if (node.op == GraphOp::kInput) continue;
-      builder_.region(node.name, macs_of(g_.graph, node));
       builder_.fence();
+      builder_.region(node.name, macs_of(g_.graph, node));
       emit(node, p);
       Boundary b;
       b.name = node.name;
