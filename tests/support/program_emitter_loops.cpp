@@ -53,6 +53,7 @@ struct ProgramEmitter::MatmulLoop {
   std::uint32_t activation = 0;        // as the loop knows it: decides the order of the stores
   std::uint32_t store_activation = 0;  // of config_st, when it is one of the extensions' codes
   std::uint32_t a_id = 0, b_id = 0;
+  std::uint32_t row_group = 0;  // extension E4
   float scale = 1;
   float a_scale = 1, b_scale = 1;  // residual addition only
 };
@@ -129,6 +130,7 @@ void ProgramEmitter::emit_loop(Random& random, const MatmulLoop& loop) {
   f::full_c.set(run, loop.full_c ? 1 : 0);
   f::low_d.set(run, loop.low_d ? 1 : 0);
   f::activation.set(run, loop.activation);
+  f::row_group.set(run, loop.row_group);
   f::a_spad_id.set(run, loop.a_id);
   f::b_spad_id.set(run, loop.b_id);
   f::a_transpose.set(run, loop.a_transpose ? 1 : 0);
@@ -195,7 +197,10 @@ void ProgramEmitter::loop_normalise(Random& random) {
   loop.activation = geometry_.revision != 2025 && random.chance(50) ? kSoftmax : kLayerNorm;
   loop.scale = random.pick({1.0f, 8.0f, 0.7f});
   const bool deferred = loop.activation == kSoftmax && geometry_.extensions.deferred_softmax && random.chance(50);
-  if (deferred) loop.store_activation = static_cast<std::uint32_t>(isa::Activation::kExp);
+  if (deferred) {
+    loop.store_activation = static_cast<std::uint32_t>(isa::Activation::kExp);
+    loop.row_group = random.count(0, 63);
+  }
   if (!tracker_.idle()) fence();
   configure_extensions(random);
   ExecuteConfig config;
@@ -215,6 +220,7 @@ void ProgramEmitter::loop_normalise(Random& random) {
   product.a_transpose = loop.a_transpose;
   product.b_transpose = loop.b_transpose;
   product.store_activation = static_cast<std::uint32_t>(isa::Activation::kRowScale);
+  product.row_group = loop.row_group;
   emit_loop(random, product);
   fence();
 }
