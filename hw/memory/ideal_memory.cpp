@@ -3,13 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace systole::hw {
 
 IdealMemory::IdealMemory(const sc_core::sc_module_name& name, const MachineParams& params, Memory& memory, ValuePlane* values,
                          Channel<RequestBeat>& in_request, Channel<ResponseBeat>& out_response, PortLog* log)
-    : Unit(name), params_(params), memory_(memory), values_(values), in_request_(in_request), out_response_(out_response), log_(log) {
+    : Unit(name), params_(params), port_values_(memory, values, static_cast<unsigned>(params.dma.bus_bytes), this->name()), in_request_(in_request), out_response_(out_response), log_(log) {
   in_request_.bind_reader(*this);
   out_response_.bind_writer(*this);
   std::size_t slots = 1;
@@ -50,7 +49,7 @@ void IdealMemory::evaluate(Cycle now) {
 void IdealMemory::take_request(Cycle now) {
   const RequestBeat beat = in_request_.pop(now);
   if (log_ != nullptr) log_->request(now, beat);
-  transfer(now, beat);
+  port_values_.transfer(now, beat);
   if (!beat.last) return;
   SYSTOLE_CHECK(size_ < answers_.size());
   Answer& answer = answers_[(head_ + size_) & (answers_.size() - 1)];
@@ -66,29 +65,6 @@ void IdealMemory::take_request(Cycle now) {
   if (any_scheduled_) answer.scheduled = std::max(answer.scheduled, last_scheduled_ + 1);
   last_scheduled_ = answer.scheduled + static_cast<Cycle>(answer.beats_left) - 1;
   any_scheduled_ = true;
-}
-
-// Moves the bytes of a beat. A Get reads all its bytes now; over-fetched bytes around the useful ones are not touched.
-void IdealMemory::transfer(Cycle now, const RequestBeat& beat) {
-  if (beat.opcode == TlOpcodeA::kGet) {
-    const std::uint64_t address = beat.address + beat.useful_first;
-    if (!memory_.contains(address, beat.useful_bytes)) {
-      throw ModelError(now, name(), "", fmt::format("command {} reads {} bytes at {:#x}, outside memory", beat.sequence, beat.useful_bytes, address));
-    }
-    if (values_ != nullptr) std::memcpy(values_->bytes(beat.values) + beat.useful_first, memory_.at(address, beat.useful_bytes), beat.useful_bytes);
-    return;
-  }
-  if (beat.mask == 0) return;
-  const std::uint64_t window = beat.address + static_cast<std::uint64_t>(beat.beat) * static_cast<std::uint64_t>(params_.dma.bus_bytes);
-  const int first = __builtin_ctzll(beat.mask);
-  const int end = 64 - __builtin_clzll(beat.mask);
-  const std::uint64_t address = window + static_cast<std::uint64_t>(first);
-  const auto bytes = static_cast<std::uint64_t>(end - first);
-  if (!memory_.contains(address, bytes)) {
-    throw ModelError(now, name(), "", fmt::format("command {} writes {} bytes at {:#x}, outside memory", beat.sequence, bytes, address));
-  }
-  // The mask of a beat is one run of bytes.
-  if (values_ != nullptr) std::memcpy(memory_.at(address, bytes), values_->bytes(beat.values) + first, bytes);
 }
 
 std::string IdealMemory::state_text() const { return size_ == 0 ? std::string{} : fmt::format("{} answers outstanding", size_); }

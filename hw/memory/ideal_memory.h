@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "hw/datapath/value_plane.h"
+#include "hw/memory/port_values.h"
 #include "hw/params/machine.h"
 #include "hw/ports/burst.h"
 #include "hw/ports/port_log.h"
@@ -28,11 +28,9 @@ class IdealMemory final : public Unit {
     Cycle scheduled = 0;     // of the next beat
   };
   void take_request(Cycle now);
-  void transfer(Cycle now, const RequestBeat& beat);
 
   const MachineParams params_;
-  Memory& memory_;
-  ValuePlane* values_;
+  PortValues port_values_;
   Channel<RequestBeat>& in_request_;
   Channel<ResponseBeat>& out_response_;
   PortLog* log_;

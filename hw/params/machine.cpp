@@ -45,6 +45,12 @@ std::vector<std::string> broken_rules(const MachineParams& m) {
   require(row_bits(m) <= 25, fmt::format("row numbers need {} bits; a local address has room for 25", row_bits(m)));
   require(m.accumulator.scale_units == 0 || (m.accumulator.scale_units >= 4 && m.sfu.normaliser != 0),
           fmt::format("accumulator.scale_units = {}: shared units need the normaliser, and at least 4 of them", m.accumulator.scale_units));
+  if (m.memory.model == MemoryModel::kSoc) {
+    const int lines = m.soc.l2_kib * 1024 / 64;
+    require(m.soc.l2_ways <= lines / 2,
+            fmt::format("soc.l2_ways = {} leaves no sets: a cache of soc.l2_kib = {} has {} lines of 64 bytes, and needs two sets", m.soc.l2_ways, m.soc.l2_kib, lines));
+    require(m.dma.max_bytes <= 64, fmt::format("dma.max_bytes = {}: with memory.model = soc a request must fit into a line of 64 bytes", m.dma.max_bytes));
+  }
   require(m.queue.load <= 64 && m.reservation.load <= 128, "queues larger than the reservation station's limits");
   return rules;
 }

@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+
 #include "hw/params/visit.h"
 
 namespace systole::hw {
@@ -18,14 +20,37 @@ struct MemoryParams {
   }
 };
 
-// The system on chip around the accelerator: bus, inclusive L2, AXI memory (Chipyard defaults).
+// Lines of the L2 that are present before the first command: all 64-byte lines that overlap the range, in one way of their sets.
+struct ResidentRange {
+  std::uint64_t address = 0;
+  std::uint64_t bytes = 0;
+  bool dirty = false;
+  int way = 0;
+};
+
+// The system on chip around the accelerator: bus, inclusive L2, AXI memory. The defaults are those of Chipyard's SoC with one memory
+// channel, one L2 bank and one clock; the bus is as wide as the DMA port.
 struct SocParams {
+  int l2_kib = 512;
+  int l2_ways = 8;
+  int l2_mshrs = 10;
+  int l2_queued_requests = 28;
+  int l2_put_beats = 40;
+  int l2_grants = 8;
+  int axi_bytes = 8;
   int axi_latency = 30;
   int axi_write_latency = 10;
   L2State l2_state = L2State::kClean;
 
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
+    v(self.l2_kib, "l2_kib", power_of_two(1, 65536), "capacity of the L2, lines of 64 bytes", "Chipyard WithInclusiveCache");
+    v(self.l2_ways, "l2_ways", power_of_two(1, 64), "ways of the L2", "Chipyard WithInclusiveCache");
+    v(self.l2_mshrs, "l2_mshrs", range(1, 64), "requests to different sets in service at once", "block-inclusivecache Parameters.scala");
+    v(self.l2_queued_requests, "l2_queued_requests", range(1, 1024), "requests that can wait behind one for their set", "block-inclusivecache Parameters.scala");
+    v(self.l2_put_beats, "l2_put_beats", range(8, 1024), "beats of the buffer for written data", "block-inclusivecache Parameters.scala");
+    v(self.l2_grants, "l2_grants", range(1, 64), "lines received from memory and not yet acknowledged", "rocket-chip TLCacheCork");
+    v(self.axi_bytes, "axi_bytes", power_of_two(8, 64), "width of the AXI port behind the L2", "Chipyard ExtMem");
     v(self.axi_latency, "axi_latency", range(1, 100000), "cycles from an AXI read address to its first data beat", "Systole");
     v(self.axi_write_latency, "axi_write_latency", range(1, 100000), "cycles from the last AXI write beat to its answer", "Systole");
     v.choice(self.l2_state, "l2_state", Choices{"inv", "clean", "dirty"}, "lines that fill the L2 before the first command", "Systole");

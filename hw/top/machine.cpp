@@ -7,6 +7,7 @@
 
 #include "hw/host/issuing_host.h"
 #include "hw/memory/ideal_memory.h"
+#include "hw/memory/soc/soc_memory.h"
 #include "hw/top/accelerator.h"
 
 namespace systole::hw {
@@ -56,20 +57,33 @@ struct Machine::Parts {
         accelerator("accelerator", params, values.get(), &hazards, commands, port_request, port_response),
         host("host", HostParams{params.revision, options.loop_conv_revision, HostParams{}.first_cycle}, commands,
              {[this](Cycle) { scheduler.stop(); }, [this](const IssuingHost::Boundary& boundary) { begin_region(boundary); }}),
-        ideal("memory", params, memory, values.get(), port_request, port_response, options.port_log) {
-    if (params.memory.model != MemoryModel::kIdeal) throw ConfigError("memory.model = soc is not available in this version; available: ideal");
+        port(make_memory()) {
     for (BusyLine* line : accelerator.busy_lines()) host.watch(*line);
     if (options.reverse_order) {
-      scheduler.add(ideal);
+      scheduler.add(*port);
       accelerator.register_units(scheduler, true);
       scheduler.add(host);
     } else {
       scheduler.add(host);
       accelerator.register_units(scheduler, false);
-      scheduler.add(ideal);
+      scheduler.add(*port);
     }
   }
 
+  std::unique_ptr<Unit> make_memory() {
+    switch (params.memory.model) {
+      case MemoryModel::kIdeal:
+        if (!options.resident.empty()) throw ConfigError("resident lines need the cache of memory.model = soc");
+        return std::make_unique<IdealMemory>("memory", params, memory, values.get(), port_request, port_response, options.port_log);
+      case MemoryModel::kSoc: {
+        auto unit = std::make_unique<SocMemory>("memory", params, memory, values.get(), port_request, port_response, options.port_log, options.memory_log);
+        for (const ResidentRange& range : options.resident) unit->place(range);
+        soc = unit.get();
+        return unit;
+      }
+    }
+    SYSTOLE_CHECK(false);
+  }
   void begin_region(const IssuingHost::Boundary& boundary) {
     boundaries.push_back({boundary.region, boundary.begin, totals(boundary.begin)});
   }
@@ -97,7 +111,8 @@ struct Machine::Parts {
   Channel<ResponseBeat> port_response{"port_d", 1, 2};
   Accelerator accelerator;
   IssuingHost host;
-  IdealMemory ideal;
+  SocMemory* soc = nullptr;
+  std::unique_ptr<Unit> port;           // what answers at the memory port
   std::vector<Boundary> boundaries;
 };
 
@@ -135,6 +150,10 @@ MachineResult Machine::run(const isa::Program& program) {
   result.counters = p.accelerator.counters();
   result.warnings = p.hazards.texts();
   result.wakeups = p.scheduler.wakeups();
+  if (p.soc != nullptr) {
+    p.soc->drain();
+    result.l2 = p.soc->counts();
+  }
 
   // Regions: from the first item of one to the first item of the next. What precedes the first acceptance is not part of the run.
   const std::vector<const Ledger*> ledgers = p.accelerator.ledgers();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hw/params/machine.h"
+#include "hw/ports/memory_log.h"
 #include "hw/ports/port_log.h"
 #include "hw/top/machine_result.h"
 #include "isa/program.h"
@@ -19,6 +20,8 @@ struct MachineOptions {
   bool timing_only = false;              // no values: memory stays as it is, cycles are the same
   Cycle max_cycles = 1'000'000'000'000;
   PortLog* port_log = nullptr;           // receives every beat on the memory port, when given
+  MemoryLog* memory_log = nullptr;       // memory.model = soc: receives every beat on AXI, when given
+  std::vector<ResidentRange> resident;   // memory.model = soc: lines in the L2 before the first command, in this order
   int loop_conv_revision = 2023;         // form of the convolution's configuration words: 2023 square, 2025 rectangular
   bool reverse_order = false;            // units are registered in the opposite order: a test that order does not matter
 };

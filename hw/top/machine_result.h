@@ -1,9 +1,11 @@
 #pragma once
 // What a run of a machine leaves behind. Plain data: readers need no SystemC.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "hw/ports/memory_log.h"
 #include "sim/base/cycle.h"
 
 namespace systole::hw {
@@ -42,6 +44,7 @@ struct MachineResult {
   std::vector<RegionCycles> regions;
   std::vector<std::string> warnings;       // hazards of the RTL that the program runs into
   std::uint64_t wakeups = 0;
+  std::optional<L2Counts> l2;
 };
 
 }  // namespace systole::hw

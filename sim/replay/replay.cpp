@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <vector>
 
 #include "hw/ports/port_log.h"
@@ -26,24 +28,72 @@ class PortRecorder final : public hw::PortLog {
   };
   struct Response {
     Cycle cycle;
+    std::uint32_t request;   // number in the order of first request beats
     std::uint8_t opcode;
     std::uint8_t lg_size;
   };
   void request(Cycle now, const hw::RequestBeat& beat) override {
+    if (beat.beat == 0) number(beat.client, beat.source) = transactions++;
     requests.push_back({now, beat.address, beat.mask, static_cast<std::uint8_t>(beat.opcode), beat.lg_size, beat.last});
   }
   void response(Cycle now, const hw::ResponseBeat& beat) override {
-    responses.push_back({now, static_cast<std::uint8_t>(beat.opcode), beat.lg_size});
+    responses.push_back({now, number(beat.client, beat.source), static_cast<std::uint8_t>(beat.opcode), beat.lg_size});
   }
   void response_stalled(Cycle cycles) override { stalled += cycles; }
 
   std::vector<Request> requests;
   std::vector<Response> responses;
   std::uint64_t stalled = 0;
+
+ private:
+  std::uint32_t& number(hw::DmaClient client, std::uint16_t source) {
+    std::vector<std::uint32_t>& numbers = in_flight[static_cast<std::size_t>(client)];
+    if (source >= numbers.size()) numbers.resize(source + std::size_t{1});
+    return numbers[source];
+  }
+  std::uint32_t transactions = 0;
+  std::array<std::vector<std::uint32_t>, 2> in_flight;   // number of the request that uses a source
+};
+
+// Beats on the AXI port behind the L2.
+class AxiRecorder final : public hw::MemoryLog {
+ public:
+  struct Address {
+    Cycle cycle;
+    std::uint64_t address;
+  };
+  void axi(Cycle now, hw::AxiBeat beat, std::uint64_t address) override {
+    last = std::max(last, now);
+    if (beat == hw::AxiBeat::kReadAddress) reads.push_back({now, address});
+    if (beat == hw::AxiBeat::kWriteAddress) writes.push_back({now, address});
+  }
+  void l2_outcome(hw::DmaClient, std::uint16_t, hw::L2Outcome) override {}
+  [[nodiscard]] isa::AxiExpectation expectation(Cycle origin) const {
+    isa::AxiExpectation out;
+    out.reads = reads.size();
+    out.writes = writes.size();
+    if (!reads.empty() || !writes.empty()) out.last_cycle = last - origin;
+    out.ar_crc32 = crc(reads, origin);
+    out.aw_crc32 = crc(writes, origin);
+    return out;
+  }
+
+ private:
+  static std::uint32_t crc(const std::vector<Address>& beats, Cycle origin) {
+    Crc32 value;
+    for (const Address& beat : beats) {
+      value.update_u32(static_cast<std::uint32_t>(beat.cycle - origin));
+      value.update_u32(static_cast<std::uint32_t>(beat.address));
+    }
+    return value.value();
+  }
+  std::vector<Address> reads;
+  std::vector<Address> writes;
+  Cycle last = 0;
 };
 
 void add_port(const PortRecorder& port, Cycle origin, isa::Expectation& out) {
-  Crc32 a, d;
+  Crc32 a, d, order;
   const auto get = static_cast<std::uint8_t>(hw::TlOpcodeA::kGet);
   for (std::size_t i = 0; i < port.requests.size(); ++i) {
     const PortRecorder::Request& beat = port.requests[i];
@@ -60,11 +110,14 @@ void add_port(const PortRecorder& port, Cycle origin, isa::Expectation& out) {
   for (const PortRecorder::Response& beat : port.responses) {
     d.update_u32(static_cast<std::uint32_t>(beat.cycle - origin));
     d.update_u32(static_cast<std::uint32_t>(beat.opcode | beat.lg_size << 8));
+    order.update_u32(static_cast<std::uint32_t>(beat.cycle - origin));
+    order.update_u32(beat.request);
     if (beat.opcode == static_cast<std::uint8_t>(hw::TlOpcodeD::kData)) ++out.get.beats;
   }
   out.port_a_beats = port.requests.size();
   out.port_a_crc32 = a.value();
   out.port_d_crc32 = d.value();
+  out.port_d_request_crc32 = order.value();
   out.port_d_stall_cycles = port.stalled;
 }
 
@@ -81,6 +134,9 @@ ReplayResult replay_trace(const isa::Trace& trace, const hw::MachineParams& para
   machine_options.port_log = &port;
   machine_options.loop_conv_revision = trace.loop_conv_encoding;
   machine_options.reverse_order = options.reverse_order;
+  AxiRecorder axi;
+  machine_options.memory_log = &axi;
+  for (const isa::Resident& r : trace.residents) machine_options.resident.push_back({r.address, r.bytes, r.dirty, r.way});
   hw::Machine machine(params, memory, machine_options);
 
   ReplayResult result;
@@ -100,6 +156,11 @@ ReplayResult replay_trace(const isa::Trace& trace, const hw::MachineParams& para
   }
   out.accept_crc32 = accept_crc.value();
   add_port(port, result.run.origin, out);
+  if (result.run.l2) {
+    const hw::L2Counts& l2 = *result.run.l2;
+    out.axi = axi.expectation(result.run.origin);
+    out.l2 = {l2.hits, l2.misses, l2.allocations, l2.directory_reads, l2.victims_clean, l2.victims_dirty};
+  }
   if (!options.timing_only && params.memory.model == hw::MemoryModel::kIdeal) {
     out.checks.emplace();
     const std::vector<std::uint32_t> crcs = isa::check_crcs(trace, memory);

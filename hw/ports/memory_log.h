@@ -1,0 +1,38 @@
+#pragma once
+// Observer of what lies behind the accelerator's memory port: the cache's answers and the beats on its AXI port.
+#include <cstdint>
+
+#include "hw/ports/burst.h"
+#include "sim/base/cycle.h"
+
+namespace systole::hw {
+
+// What a request found in the last-level cache of the SoC.
+enum class L2Outcome : std::uint8_t {
+  kHit,
+  kMiss,          // this request caused the line to be fetched
+  kMissPending,   // the line was already being fetched
+  kAllocated,     // a whole line written without being fetched
+};
+
+// Requests at the L2 of memory.model = soc.
+struct L2Counts {
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;                // lookups that found no line
+  std::uint64_t allocations = 0;           // misses whose line was not fetched because all of it was written
+  std::uint64_t directory_reads = 0;
+  std::uint64_t victims_clean = 0;
+  std::uint64_t victims_dirty = 0;
+};
+
+enum class AxiBeat : std::uint8_t { kReadAddress, kWriteAddress, kRead, kWritten };
+
+// Cycle numbers are the simulation's own.
+class MemoryLog {
+ public:
+  virtual ~MemoryLog() = default;
+  virtual void axi(Cycle now, AxiBeat beat, std::uint64_t address) = 0;                        // address: of the line
+  virtual void l2_outcome(DmaClient client, std::uint16_t source, L2Outcome outcome) = 0;      // before the first beat of the answer
+};
+
+}  // namespace systole::hw
