@@ -1,0 +1,43 @@
+#pragma once
+// A master that drives the SoC's memory system at the accelerator's port, and what it saw. The answers are always taken.
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "hw/memory/soc/soc_memory.h"
+#include "tests/support/unit_bench.h"
+
+namespace systole::test {
+
+struct PortRequest {
+  Cycle at = 0;                  // first cycle in which its first beat is offered
+  hw::TlOpcodeA opcode = hw::TlOpcodeA::kGet;
+  std::uint64_t address = 0;
+  unsigned bytes = 64;
+  std::uint16_t source = 0;
+};
+
+struct PortTimes {
+  Cycle a_first = kNever, a_last = kNever, d_first = kNever, d_last = kNever;
+  hw::L2Outcome outcome = hw::L2Outcome::kHit;
+  bool answered = false;
+};
+
+struct PortRun {
+  std::vector<PortTimes> requests;
+  hw::L2Counts l2;
+  Cycle axi_last = 0;
+  std::vector<std::pair<Cycle, std::uint64_t>> reads, writes;   // addresses on AXI
+};
+
+struct PortMaster {
+  std::vector<PortRequest> requests;
+  unsigned outstanding_reads = 16;
+  unsigned outstanding_writes = 16;
+};
+
+// One per process.
+PortRun run_port(const hw::MachineParams& params, const std::vector<hw::ResidentRange>& resident, const PortMaster& master, BenchMode mode);
+
+}  // namespace systole::test
