@@ -106,8 +106,10 @@ void MeshInput::plan(Cycle now, bool popped) {
     return;
   }
   if (request_valid_ && (written_ == kAll || flush_ != 0)) wake_at(now + 1);
-  // Blocked, or about to be: only the tag queue can change that.
-  array_.tags.set_input_waits(!array_.tags.has_room(now + 1));
+  // Blocked, or about to be: only the tag queue can change that. A tag that has left in this very cycle makes room in the next.
+  const bool room_next = array_.tags.has_room(now + 1);
+  array_.tags.set_input_waits(!room_next);
+  if (room_next && !array_.tags.has_room(now)) wake_at(now + 1);
   const Cycle due = execute_.control.due();
   if (due == kNever) return;
   if (due > now) {
