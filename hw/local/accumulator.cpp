@@ -15,19 +15,20 @@ Accumulator::Accumulator(const sc_core::sc_module_name& name, const MachineParam
     : Unit(name),
       latency_(static_cast<Cycle>(params.accumulator.latency)),
       rows_(static_cast<std::uint32_t>(accumulator_rows(params))),
-      bank_rows_(static_cast<std::uint32_t>(accumulator_bank_rows(params))),
+      bank_shift_(log2_ceil(accumulator_bank_rows(params))),
       sub_banks_(params.accumulator.sub_banks),
       banks_(static_cast<std::size_t>(params.accumulator.banks)) {
   for (std::size_t i = 0; i < banks_.size(); ++i) {
     banks_[i].response = std::make_unique<Channel<StoreRow>>(fmt::format("accumulator{}_response", i), 1, 1, Full::kPipe);
+    banks_[i].pending.resize(static_cast<std::size_t>(latency_) + 1);
     banks_[i].sub_banks.resize(static_cast<std::size_t>(sub_banks_));
   }
 }
 
 // A write of the row fired at most `latency` cycles ago.
-bool Accumulator::in_flight(const Bank& bank, std::uint32_t row, Cycle now, Cycle latency) {
+bool Accumulator::in_flight(const Bank& bank, std::uint32_t row, Cycle now) const {
   for (const PendingWrite& write : bank.pending) {
-    if (write.row == row && write.cycle < now && now - write.cycle <= latency) return true;
+    if (write.row == row && write.cycle < now && now - write.cycle <= latency_) return true;
   }
   return false;
 }
@@ -36,7 +37,7 @@ bool Accumulator::offer_write(Cycle now, std::uint32_t row, bool accumulate) {
   Bank& bank = banks_[bank_of(row)];
   if (!accumulate) return true;
   bank.accumulate_offered_in = now;
-  if (in_flight(bank, row, now, latency_)) return false;
+  if (in_flight(bank, row, now)) return false;
   if (sub_banks_ != 0) {
     const SubBank& sub_bank = bank.sub_banks[sub_bank_of(row)];
     if (std::find(sub_bank.queue.begin(), sub_bank.queue.end(), row) != sub_bank.queue.end()) return false;
@@ -47,8 +48,7 @@ bool Accumulator::offer_write(Cycle now, std::uint32_t row, bool accumulate) {
 void Accumulator::write(Cycle now, std::uint32_t row, bool accumulate) {
   const std::uint32_t index = bank_of(row);
   Bank& bank = banks_[index];
-  while (!bank.pending.empty() && now - bank.pending.front().cycle > latency_) bank.pending.erase(bank.pending.begin());
-  bank.pending.push_back({row, now});
+  bank.pending[now % (latency_ + 1)] = {row, now};
   if (accumulate) {
     bank.accumulated_in = now;
     if (last_accumulate_ == now && last_accumulate_bank_ != index) ++adder_conflicts_;
@@ -80,7 +80,8 @@ void Accumulator::evaluate(Cycle now) {
       }
     }
     for (const PendingWrite& write : bank.pending) {
-      if (now - write.cycle <= latency_) active = true;
+      if (write.cycle == kNever || now - write.cycle > latency_) continue;
+      active = true;
       if (sub_banks_ == 0 || write.cycle + latency_ != now) continue;
       SubBank& sub_bank = bank.sub_banks[sub_bank_of(write.row)];
       if (sub_bank.queue.size() == kWriteQueueEntries) throw ModelError(now, name(), "", "the write queue of an accumulator sub-bank overflows");
@@ -95,7 +96,7 @@ bool Accumulator::can_read(Cycle now, std::uint32_t row) const {
   const Bank& bank = banks_[bank_of(row)];
   if (!bank.response->can_push(now)) return false;
   if (bank.accumulate_offered_in == now) return false;
-  if (in_flight(bank, row, now, latency_)) return false;
+  if (in_flight(bank, row, now)) return false;
   if (sub_banks_ == 0) return true;
   const SubBank& sub_bank = bank.sub_banks[sub_bank_of(row)];
   return sub_bank.port_used_in != now && std::find(sub_bank.queue.begin(), sub_bank.queue.end(), row) == sub_bank.queue.end();

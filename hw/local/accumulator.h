@@ -18,7 +18,7 @@ class Accumulator final : public Unit {
   // Only single-ported banks with sub-banks have something to do: they drain their write queues.
   void evaluate(Cycle now) override;
 
-  [[nodiscard]] std::uint32_t bank_of(std::uint32_t row) const { return row / bank_rows_; }
+  [[nodiscard]] std::uint32_t bank_of(std::uint32_t row) const { return row >> bank_shift_; }
   [[nodiscard]] std::uint32_t rows() const { return rows_; }
 
   // ---- writes: before evaluate() of the cycle
@@ -38,7 +38,7 @@ class Accumulator final : public Unit {
  private:
   struct PendingWrite {
     std::uint32_t row = 0;
-    Cycle cycle = 0;
+    Cycle cycle = kNever;
   };
   struct SubBank {
     std::vector<std::uint32_t> queue;   // rows of writes that wait for the port
@@ -46,7 +46,7 @@ class Accumulator final : public Unit {
   };
   struct Bank {
     std::unique_ptr<Channel<StoreRow>> response;
-    std::vector<PendingWrite> pending;  // not yet in memory; oldest first
+    std::vector<PendingWrite> pending;  // ring: the write of cycle c in slot c modulo latency + 1; older ones are in memory
     Cycle accumulate_offered_in = kNever;
     Cycle accumulated_in = kNever;
     std::vector<SubBank> sub_banks;
@@ -54,12 +54,12 @@ class Accumulator final : public Unit {
     Cycle blocked_in = kNever;          // loads are refused in this cycle
   };
 
-  [[nodiscard]] static bool in_flight(const Bank& bank, std::uint32_t row, Cycle now, Cycle latency);
+  [[nodiscard]] bool in_flight(const Bank& bank, std::uint32_t row, Cycle now) const;
   [[nodiscard]] std::uint32_t sub_bank_of(std::uint32_t row) const { return row % static_cast<std::uint32_t>(sub_banks_); }
 
   const Cycle latency_;
   const std::uint32_t rows_;
-  const std::uint32_t bank_rows_;
+  const int bank_shift_;                // log2 of a bank's rows
   const int sub_banks_;                 // 0: two-ported
   std::vector<Bank> banks_;
   Cycle last_accumulate_ = kNever;      // and its bank

@@ -74,6 +74,10 @@ void RowWriter::evaluate(Cycle now) {
   scratchpad_taken_ = 0;
   accumulator_taken_ = 0;
   array_write(now);
+  if (in_row_.empty() && in_accumulator_row_.empty() && in_zero_.empty() && !zero_block_) {
+    ledger_.enter(now, Account::kIdle);
+    return;
+  }
 
   const LoadedRow* pixel_row = in_row_.front(now);
   const LoadedRow* accumulator_row = in_accumulator_row_.front(now);

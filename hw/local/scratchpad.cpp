@@ -15,7 +15,7 @@ ScratchpadBank::ScratchpadBank(const MachineParams& m, int index)
       stores(fmt::format("scratchpad{}_stores", index), response_latency(m), static_cast<unsigned>(m.scratchpad.read_delay), Full::kPipe) {}
 
 Scratchpad::Scratchpad(const sc_core::sc_module_name& name, const MachineParams& params)
-    : Unit(name), single_ported_(params.scratchpad.ports == 1), bank_rows_(static_cast<std::uint32_t>(scratchpad_bank_rows(params))) {
+    : Unit(name), single_ported_(params.scratchpad.ports == 1), bank_shift_(log2_ceil(scratchpad_bank_rows(params))) {
   for (int i = 0; i < params.scratchpad.banks; ++i) {
     banks_.push_back(std::make_unique<ScratchpadBank>(params, i));
     banks_.back()->latch.bind_reader(*this);

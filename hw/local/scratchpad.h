@@ -35,13 +35,13 @@ class Scratchpad final : public Unit {
 
   [[nodiscard]] ScratchpadBank& bank(int index) { return *banks_[static_cast<std::size_t>(index)]; }
   [[nodiscard]] Wire<BanksReady>& ready() { return ready_; }
-  [[nodiscard]] std::uint32_t bank_of(std::uint32_t row) const { return row / bank_rows_; }
+  [[nodiscard]] std::uint32_t bank_of(std::uint32_t row) const { return row >> bank_shift_; }
   // A row of this bank is written in this cycle.
   void note_write(Cycle now, std::uint32_t bank);
 
  private:
   const bool single_ported_;
-  const std::uint32_t bank_rows_;
+  const int bank_shift_;   // log2 of a bank's rows
   std::vector<std::unique_ptr<ScratchpadBank>> banks_;
   Wire<BanksReady> ready_;
   const OperandPort* operands_ = nullptr;

@@ -60,14 +60,20 @@ void MvinScale::evaluate_pipeline(Cycle now) {
 
 void MvinScale::evaluate_units(Cycle now) {
   // Registers at the start of the cycle: the head may leave, the tail may be filled, lanes of valid entries compete for the units.
-  in_pipes_.erase(std::remove_if(in_pipes_.begin(), in_pipes_.end(),
-                                 [&](const Element& element) {
-                                   if (element.done > now) return false;
-                                   --entries_[static_cast<std::size_t>(element.entry)].lanes_left;
-                                   return true;
-                                 }),
-                  in_pipes_.end());
-  for (int unit = 0; unit < units_; ++unit) grant(now, unit);
+  if (!in_pipes_.empty()) {
+    in_pipes_.erase(std::remove_if(in_pipes_.begin(), in_pipes_.end(),
+                                   [&](const Element& element) {
+                                     if (element.done > now) return false;
+                                     --entries_[static_cast<std::size_t>(element.entry)].lanes_left;
+                                     return true;
+                                   }),
+                    in_pipes_.end());
+  }
+  bool lanes_left = false;
+  for (const Entry& entry : entries_) lanes_left = lanes_left || (entry.valid && entry.lanes_left != 0);
+  if (lanes_left) {
+    for (int unit = 0; unit < units_; ++unit) grant(now, unit);
+  }
   const bool tail_free = !entries_[static_cast<std::size_t>(tail_)].valid;
   Entry& head = entries_[static_cast<std::size_t>(head_)];
   if (head.valid && head.lanes_left == 0 && out_row_.can_push(now)) {
@@ -81,7 +87,7 @@ void MvinScale::evaluate_units(Cycle now) {
     tail.row = take_repeat(now);
     tail.valid = true;
     tail.lanes_left = identity ? 0 : dim_;
-    std::fill(tail.fired.begin(), tail.fired.end(), identity ? 1 : 0);
+    if (!identity) std::fill(tail.fired.begin(), tail.fired.end(), 0);
     tail_ = (tail_ + 1) % kEntries;
   }
   bool active = !in_row_.empty();
@@ -95,11 +101,8 @@ void MvinScale::grant(Cycle now, int unit) {
   const auto requests = [&](int i) {
     const int k = i * units_ + unit;
     const Entry& entry = entries_[static_cast<std::size_t>(k / dim_)];
-    return entry.valid && entry.fired[static_cast<std::size_t>(k % dim_)] == 0;
+    return entry.valid && entry.lanes_left != 0 && entry.fired[static_cast<std::size_t>(k % dim_)] == 0;
   };
-  bool any = false;
-  for (const Entry& entry : entries_) any = any || (entry.valid && entry.lanes_left != 0);
-  if (!any) return;
   int& last = last_grant_[static_cast<std::size_t>(unit)];
   int chosen = -1;
   for (int i = last + 1; i < count && chosen < 0; ++i) {
