@@ -44,4 +44,11 @@ void Allocator::write(const Matrix& m, const void* data, std::uint64_t source_st
   }
 }
 
+void Allocator::fill_rows(const Matrix& m, const std::vector<std::int8_t>& row) {
+  SYSTOLE_CHECK(m.element == Element::kInt8 && row.size() == m.cols);
+  for (std::uint64_t r = 0; r < m.rows; ++r) {
+    program_.image.push_back({m.at(r, 0), std::vector<std::uint8_t>(row.begin(), row.end())});
+  }
+}
+
 }  // namespace systole::kernels

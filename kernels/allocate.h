@@ -2,6 +2,7 @@
 // Places named matrices in main memory and writes their initial contents into a Program.
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "isa/program.h"
 #include "kernels/tensor.h"
@@ -26,9 +27,17 @@ class Allocator {
   Matrix matrix(const std::string& name, std::uint64_t rows, std::uint64_t cols, const T* data,
                 std::uint64_t source_stride = 0) {
     const Matrix m = matrix(name, rows, cols, element_of<T>());
-    write(m, data, (source_stride == 0 ? cols : source_stride) * sizeof(T));
+    fill(m, data, source_stride);
     return m;
   }
+  // Contents of a matrix or of a part of one. Parts with many rows and few columns cost a segment per row.
+  template <typename T>
+  void fill(const Matrix& m, const T* data, std::uint64_t source_stride = 0) {
+    SYSTOLE_CHECK(bytes_of(m.element) == sizeof(T));
+    write(m, data, (source_stride == 0 ? m.cols : source_stride) * sizeof(T));
+  }
+  // The same row of data in every row.
+  void fill_rows(const Matrix& m, const std::vector<std::int8_t>& row);
   // A row vector that serves every row of a matrix: stride 0.
   template <typename T>
   Matrix repeated_row(const std::string& name, std::uint64_t cols, const T* data) {

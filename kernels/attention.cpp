@@ -16,6 +16,10 @@ namespace {
 // than one, because each transposed weight tile costs one array pass of its own.
 constexpr std::uint64_t kCausalBlockTiles = 4;
 
+// Query tiles of one block without: the softmax of a block overlaps with the product of the next, so several short blocks are better
+// than a long one whose softmax nothing hides.
+constexpr std::uint64_t kBlockTiles = 3;
+
 // A block of query rows whose scores are in the accumulator at the same time.
 struct RowBlock {
   std::uint64_t first = 0, rows = 0;
@@ -31,7 +35,7 @@ std::vector<RowBlock> row_blocks(const Builder& b, const AttentionHead& h) {
   std::vector<RowBlock> blocks;
   for (std::uint64_t first = 0; first < h.q.rows;) {
     const std::uint64_t rows_left = ceil_div(h.q.rows - first, dim);
-    std::uint64_t i = std::min(rows_left, causal ? kCausalBlockTiles : Target::kRowScales / dim);
+    std::uint64_t i = std::min(rows_left, causal ? kCausalBlockTiles : kBlockTiles);
     std::uint64_t keys = all_keys;
     for (;; --i) {
       if (causal) keys = std::min(all_keys, h.mask.position + first + i * dim);
@@ -100,6 +104,7 @@ void scores_and_softmax(Builder& b, const AttentionHead& h, const RowBlock& bloc
     product.c = p;
     product.store = store;
     product.row_scales = row_scale_entry;
+    product.cold = block.first == 0;
     multiply_block(b, product);
     return;
   }
@@ -121,6 +126,7 @@ void context(Builder& b, const AttentionHead& h, const RowBlock& block, const At
     BlockProduct product;
     product.a = h.p.block(block.first + first, 0, rows, block.keys);
     product.store.scale = h.context_scale;
+    product.cold = true;
     if (options.deferred) {
       product.store.activation = isa::Activation::kRowScale;
       product.row_scales = row_scale_entry + static_cast<std::uint32_t>(first);

@@ -32,8 +32,8 @@ void multiply_block(Builder& b, const BlockProduct& p) {
   const std::uint64_t k_tiles = ceil_div(k, dim);
   const std::uint64_t input_tiles = b.target().scratchpad_rows / 2 / dim;
   SYSTOLE_CHECK(loop.i + loop.j <= input_tiles);
-  const std::uint64_t steps = ceil_div(k_tiles, input_tiles / (loop.i + loop.j));
-  const std::uint64_t step = ceil_div(k_tiles, steps);
+  const std::uint64_t largest = input_tiles / (loop.i + loop.j);
+  const std::uint64_t first = std::min(largest, p.cold ? std::max<std::uint64_t>(1, k_tiles / 4) : k_tiles);
   b.execute_config({true, false, p.transpose_b});
   StoreConfig store = p.store;
   store.stride = p.c.stride;
@@ -48,8 +48,8 @@ void multiply_block(Builder& b, const BlockProduct& p) {
   b.load_config(LoadState::kA, {p.a.stride, 1.0f, false});
   b.load_config(LoadState::kB, {p.b.stride, 1.0f, false});
   if (p.d.present()) b.load_config(LoadState::kD, {p.d.stride, p.d_scale, p.d.element == Element::kInt8});
-  for (std::uint64_t k0 = 0; k0 < k_tiles; k0 += step) {
-    loop.k = std::min(step, k_tiles - k0);
+  for (std::uint64_t k0 = 0; k0 < k_tiles; k0 += loop.k) {
+    loop.k = k0 == 0 ? first : std::min(largest, k_tiles - k0);
     const bool last = k0 + loop.k == k_tiles;
     loop.pad_k = last ? k_tiles * dim - k : 0;
     loop.a = p.a.at(0, k0 * dim);

@@ -13,6 +13,9 @@ struct BlockProduct {
   float d_scale = 1.0f;      // E2
   Matrix c;                  // [m][n] int8 through `store`, or int32
   StoreConfig store;
+  // Nothing can be loaded ahead of it (another head, another read-out): a short first loop starts sooner, and the operands of the next
+  // come meanwhile. Not for blocks in a row: the unroller takes two loops, and one that still stores three passes occupies one.
+  bool cold = false;
   std::uint32_t row_scales = 0;  // kExp, kRowScale: entry of the first row, a multiple of dim (E4)
 };
 

@@ -56,6 +56,19 @@ void Builder::command(const Instruction& instruction) {
   anything_since_fence_ = true;
 }
 
+std::optional<TilingChoice> Builder::tiling(const TilingRequest& request) {
+  for (const auto& [known, choice] : tilings_) {
+    if (known == request) return choice;
+  }
+  tilings_.emplace_back(request, find_tiling(target_, request));
+  return tilings_.back().second;
+}
+
+TilingChoice Builder::product_tiling(const TilingRequest& request) {
+  const std::optional<TilingChoice> choice = tiling(request);
+  return choice ? *choice : search_tiling(target_, request);  // which says why there is none
+}
+
 void Builder::execute_config(const ExecuteConfig& config) {
   if (execute_ && *execute_ == config) return;
   // A configuration right behind an operation of few rows can overtake it (ExecuteController.scala: the flush takes the

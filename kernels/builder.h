@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "isa/local_address.h"
 #include "isa/program.h"
 #include "kernels/target.h"
+#include "kernels/tiling/search.h"
 
 namespace systole::kernels {
 
@@ -86,6 +89,11 @@ class Builder {
   [[nodiscard]] isa::Program& program() { return program_; }
   [[nodiscard]] std::uint64_t dim() const { return static_cast<std::uint64_t>(target_.dim); }
 
+  // The search's answer, remembered: layers and tokens repeat the same shapes.
+  [[nodiscard]] std::optional<TilingChoice> tiling(const TilingRequest& request);
+  // Throws ConfigError when the machine is too small for a tile of each operand.
+  [[nodiscard]] TilingChoice product_tiling(const TilingRequest& request);
+
   // ---- configuration: an instruction only where something changes
   void execute_config(const ExecuteConfig& config);
   void load_config(LoadState state, const LoadConfig& config);
@@ -131,6 +139,7 @@ class Builder {
 
   const Target& target_;
   isa::Program& program_;
+  std::vector<std::pair<TilingRequest, std::optional<TilingChoice>>> tilings_;
   std::optional<ExecuteConfig> execute_;
   std::array<std::optional<LoadConfig>, 3> load_;
   std::optional<std::uint64_t> store_stride_;

@@ -57,7 +57,7 @@ void configure(Builder& b, const Matrix& a, bool transpose_b, const MatmulBranch
   b.load_config(LoadState::kA, {a.stride, 1.0f, false});
   b.load_config(LoadState::kB, {br.b.stride, 1.0f, false});
   if (br.d.present()) {
-    b.load_config(LoadState::kD, {br.d.stride, 1.0f, br.d.element == Element::kInt8});
+    b.load_config(LoadState::kD, {br.d.stride, br.d_scale, br.d.element == Element::kInt8});
   }
 }
 
@@ -147,6 +147,8 @@ void check_shapes(const Matrix& a, bool transpose_b, const MatmulBranch& br) {
   SYSTOLE_CHECK(br.c.rows == a.rows && (transpose_b ? br.b.cols : br.b.rows) == a.cols);
   SYSTOLE_CHECK((transpose_b ? br.b.rows : br.b.cols) == br.c.cols);
   SYSTOLE_CHECK(!br.d.present() || br.d.cols == br.c.cols);
+  // Bias and residual in the fenced form: the bias is an unscaled int32 row.
+  SYSTOLE_CHECK(!br.residual || !br.d.present() || (br.d_scale == 1.0f && br.d.element == Element::kInt32));
   SYSTOLE_CHECK(!br.residual || (br.residual->x.rows == br.c.rows && br.residual->x.cols == br.c.cols));
 }
 
@@ -157,7 +159,7 @@ void matmul(Builder& builder, const Matrix& a, bool transpose_b, const std::vect
   bool with_residual = false;
   for (const MatmulBranch& br : branches) with_residual = with_residual || br.residual.has_value();
   matmul_tiled(builder, a, transpose_b, branches,
-               search_tiling(builder.target(), {{a.rows, branches[0].c.cols, a.cols}, transpose_b, with_residual, branches.size()}));
+               builder.product_tiling({{a.rows, branches[0].c.cols, a.cols}, transpose_b, with_residual, branches.size()}));
 }
 
 void matmul_tiled(Builder& builder, const Matrix& a, bool transpose_b, const std::vector<MatmulBranch>& branches,
@@ -179,6 +181,7 @@ void matmul_tiled(Builder& builder, const Matrix& a, bool transpose_b, const std
     const Step i = step_at(i0, t.i, g.m, g.dim);
     bool a_loaded = false;
     for (const MatmulBranch& br : branches) {
+      if (br.before) br.before();
       for (std::uint64_t j0 = 0; j0 < j_steps; ++j0) {
         const Step j = step_at(j0, t.j, g.n, g.dim);
         for (std::uint64_t k0 = 0; k0 < k_steps; ++k0) {

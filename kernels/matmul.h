@@ -1,5 +1,6 @@
 #pragma once
 // C = f(A * B + D + residual): tiled matrix multiplication on the loop unroller.
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -21,10 +22,12 @@ struct ResidualTerm {
 // One product with the common left operand.
 struct MatmulBranch {
   Matrix b;                 // [k][n], or [n][k] when transposed
-  Matrix d;                 // bias, int32: [m][n], or one repeated row (stride 0); absent: none
+  Matrix d;                 // added first: int32 or int8, [m][n] or one repeated row (stride 0); absent: none
+  float d_scale = 1.0f;     // fp32 scale of its load (E2)
   Matrix c;                 // [m][n]; int8: scaled and activated; int32: the accumulator as it is
   StoreConfig store;        // its stride is taken from c
   std::optional<ResidualTerm> residual;
+  std::function<void()> before;  // called before the product's first instruction of every row block
 };
 
 // All products share A [m][k] and have equal n. Order: row block, branch, column block, k.

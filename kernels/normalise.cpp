@@ -87,21 +87,23 @@ class ChunkLoader {
   std::uint64_t next_ = 0;
 };
 
-// The three passes over every row. `between` is called before each pair of rows with its index and their number: the place for
-// other instructions that should overlap.
+// The three passes over every row. `between` is called before each pass over a row with the part of the work that it completes:
+// the place for other instructions that should overlap. Often, because commands enter the reservation station in order and a
+// group of loads would keep the stores behind it waiting.
 void normalise_chunk(Builder& b, RowStatistics statistics, const ChunkShape& shape, const Chunk& chunk, const Matrix& out,
                      const StoreConfig& store, std::optional<std::uint32_t> row_scale_base,
                      const std::function<void(std::uint64_t, std::uint64_t)>& between) {
   const Pass* passes = statistics == RowStatistics::kSoftmax ? kSoftmaxPasses : kLayerNormPasses;
   const std::uint64_t width = shape.group_cols();
   const std::uint64_t pairs = ceil_div(chunk.count, 2);
+  std::uint64_t done = 0;
   for (std::uint64_t pair = 0; pair < pairs; ++pair) {
-    between(pair, pairs);
     b.store_config(store);
     const std::uint64_t first = pair * 2;
     const std::uint64_t end = std::min(first + 2, chunk.count);
     for (int pass = 0; pass < 3; ++pass) {
       for (std::uint64_t row = first; row < end; ++row) {
+        between(++done, 3 * chunk.count);
         b.stats_id(static_cast<int>(row - first));
         if (pass == 1 && row_scale_base) {
           // The hardware adds the local row modulo dim, of the store that ends the sum.
@@ -162,8 +164,8 @@ void normalise_matrix(Builder& b, RowStatistics statistics, const Matrix& x, con
   for (std::uint64_t n = 0; n < chunks; ++n) {
     std::optional<ChunkLoader> next;
     if (n + 1 < chunks) next.emplace(b, x, shape, chunk_at(n + 1));
-    normalise_chunk(b, statistics, shape, chunk_at(n), out, config, row_scale_base, [&](std::uint64_t pair, std::uint64_t pairs) {
-      if (next && choice.two) next->load_until(pair + 1, pairs);
+    normalise_chunk(b, statistics, shape, chunk_at(n), out, config, row_scale_base, [&](std::uint64_t part, std::uint64_t parts) {
+      if (next && choice.two) next->load_until(part, parts);
     });
     if (next && !choice.two) next->load_until(1, 1);
   }

@@ -10,21 +10,53 @@
 namespace systole::kernels {
 namespace {
 
-// Cycles from the first command of a loop to its first array pass when nothing was loaded ahead: command path, memory
-// latency, array depth. Only relative weight matters here.
+// A cold loop, one that starts with nothing loaded ahead, waits for the command path and the memory ...
 constexpr std::uint64_t kStart = 150;
-// Beats of one wide load (16 rows of 64 bytes).
-constexpr std::uint64_t kBlockBeats = 64;
-// Bytes per cycle between memory and the local memories (Configs.scala: dma_buswidth 128).
+// ... for its bias, tile by tile (two loads of one row in flight, each about a memory latency) ...
+constexpr std::uint64_t kBiasTile = 25;
+// ... and for its operands: loads win the scratchpad banks that the array reads (Scratchpad.scala), so the array stands still for
+// about as long as they last. Bytes per cycle from memory (Configs.scala: dma_buswidth 128):
 constexpr std::uint64_t kBusBytes = 16;
+// Least cycles of one load however narrow its rows: 16 requests in flight, about 30 cycles each.
+constexpr std::uint64_t kLeastLoad = 28;
+// The third loop loads where the first is still read: rows of A arrive behind the array's last passes and win their bank, unless a wide
+// load of B comes first. Cycles per tile row of A, and per loop with wide rows of B; both found by runs of the machine.
+constexpr std::uint64_t kTurnoverRow = 45;
+constexpr std::uint64_t kTurnoverWide = 80;
+// Beats that compete with the array for the local memories, and energy: a sixteenth of a cycle decides between equals.
+constexpr std::uint64_t kTrafficWeight = 16;
+
+class Loads {
+ public:
+  Loads(const Target& target, const TilingRequest& r)
+      : blocks_(static_cast<std::uint64_t>(target.max_blocks())),
+        tile_beats_(std::max<std::uint64_t>(
+            1, static_cast<std::uint64_t>(target.dim) * static_cast<std::uint64_t>(target.dim) / kBusBytes)),
+        transpose_b_(r.transpose_b) {}
+
+  // Cycles to load i x k tiles of A, k x j of B.
+  [[nodiscard]] std::uint64_t a(std::uint64_t i, std::uint64_t k) const { return i * row_of(k); }
+  [[nodiscard]] std::uint64_t b(std::uint64_t j, std::uint64_t k) const { return transpose_b_ ? j * row_of(k) : k * row_of(j); }
+
+ private:
+  // Tiles side by side.
+  [[nodiscard]] std::uint64_t row_of(std::uint64_t tiles) const {
+    const std::uint64_t rest = tiles % blocks_;
+    return tiles / blocks_ * std::max(kLeastLoad, blocks_ * tile_beats_) + (rest == 0 ? 0 : std::max(kLeastLoad, rest * tile_beats_));
+  }
+
+  std::uint64_t blocks_, tile_beats_;
+  bool transpose_b_;
+};
 
 std::uint64_t price(const Target& target, const TilingRequest& r, const Tiling& t, bool resident) {
   const auto dim = static_cast<std::uint64_t>(target.dim);
-  const std::uint64_t tile_beats = std::max<std::uint64_t>(1, dim * dim / kBusBytes);
+  const Loads loads(target, r);
   const std::uint64_t it = ceil_div(r.shape.m, dim), jt = ceil_div(r.shape.n, dim), kt = ceil_div(r.shape.k, dim);
   const auto tail = [](std::uint64_t first, std::uint64_t tile, std::uint64_t all) { return std::min(tile, all - first); };
-  // Beats that compete with the array for the local memories, and energy: a sixteenth of a cycle decides between equals.
-  constexpr std::uint64_t kTrafficWeight = 16;
+  const auto cold = [&](std::uint64_t i, std::uint64_t j, std::uint64_t k, bool with_a) {
+    return kStart + i * j * kBiasTile + loads.b(j, k) + (with_a ? loads.a(i, k) : 0);
+  };
   std::uint64_t total = 0;
   for (std::uint64_t i0 = 0; i0 < it; i0 += t.i) {
     const std::uint64_t i = tail(i0, t.i, it);
@@ -34,19 +66,19 @@ std::uint64_t price(const Target& target, const TilingRequest& r, const Tiling& 
         const std::uint64_t k = tail(k0, t.k, kt);
         const std::uint64_t array = dim * j * k * (i + (r.transpose_b ? 1 : 0));
         const auto loop = [&](bool with_a) {
-          const std::uint64_t beats = k * (j + (with_a ? i : 0)) * tile_beats;
-          return std::max(array, beats) + beats / kTrafficWeight + 1;
+          const std::uint64_t beats = loads.b(j, k) + (with_a ? loads.a(i, k) : 0);
+          const bool wide = j >= static_cast<std::uint64_t>(target.max_blocks());
+          const std::uint64_t turnover = !with_a ? 0 : wide ? kTurnoverWide : i * kTurnoverRow;
+          return std::max(array + turnover, beats) + beats / kTrafficWeight + 1;
         };
-        const std::uint64_t rest = r.branches - 1;
-        total += resident ? loop(j0 == 0) + rest * loop(false) : r.branches * loop(true);
+        total += resident ? loop(j0 == 0) + (r.branches - 1) * loop(false) : r.branches * loop(true);
       }
     }
-    // Another branch brings another read-out scale: it starts with nothing loaded ahead. So does a new row block of a resident A.
-    const std::uint64_t first_tiles = (resident ? 0 : i) + 1;
-    if (r.branches > 1) total += r.branches * (kStart + first_tiles * kBlockBeats);
-    if (resident) total += kStart + i * kBlockBeats;
+    // Another branch brings another read-out scale, and a changed scale empties the loop unroller.
+    if (i0 == 0 || r.branches > 1) total += cold(i, std::min(t.j, jt), std::min(t.k, kt), true);
+    total += (r.branches - 1) * cold(i, std::min(t.j, jt), std::min(t.k, kt), !resident);
   }
-  return total + kStart;
+  return total;
 }
 
 }  // namespace
@@ -57,6 +89,14 @@ std::optional<TilingChoice> find_tiling(const Target& target, const TilingReques
   const std::uint64_t half = target.accumulator_rows / 2;
   const std::uint64_t output_tiles = half > r.reserved_rows ? (half - r.reserved_rows) / dim : 0;
   const std::uint64_t input_tiles = target.scratchpad_rows / 2 / dim;
+  constexpr std::uint64_t kMoreSteps = 3;
+  // A step along K of whole memory requests, so that the rows of every step start on a request boundary.
+  const auto blocks = static_cast<std::uint64_t>(target.max_blocks());
+  const auto aligned = [&](std::uint64_t k, std::uint64_t all, std::uint64_t most) {
+    if (k >= all || k % blocks == 0) return k;
+    if (round_up(k, blocks) <= most && round_up(k, blocks) < all) return round_up(k, blocks);
+    return k > blocks ? k / blocks * blocks : k;
+  };
   std::optional<TilingChoice> best;
   for (std::uint64_t ni = 1; ni <= it; ++ni) {
     const std::uint64_t i = ceil_div(it, ni);
@@ -69,13 +109,16 @@ std::optional<TilingChoice> find_tiling(const Target& target, const TilingReques
       // Operands in different banks, so that both can be read in one cycle: A from the bottom, B from the top of a half.
       const std::uint64_t bank_limit = std::max<std::uint64_t>(1, input_tiles / 2 / std::max(i, j));
       const std::uint64_t max_k = std::min(input_tiles / (i + j), bank_limit);
-      std::uint64_t nk = ceil_div(kt, max_k);
-      if (r.split_k && nk == 1 && kt > 1) nk = 2;
-      const Tiling t{i, j, ceil_div(kt, nk)};
-      for (const bool resident : {false, true}) {
-        if (resident && ceil_div(kt, t.k) > 2) continue;
-        const std::uint64_t cycles = price(target, r, t, resident);
-        if (!best || cycles < best->cycles) best = TilingChoice{t, resident, cycles};
+      std::uint64_t least = ceil_div(kt, max_k);
+      if (r.split_k && least == 1 && kt > 1) least = 2;
+      // Shorter loops than need be start sooner.
+      for (std::uint64_t nk = least; nk <= std::min(kt, least + kMoreSteps); ++nk) {
+        const Tiling t{i, j, aligned(ceil_div(kt, nk), kt, max_k)};
+        for (const bool resident : {false, true}) {
+          if ((resident && ceil_div(kt, t.k) > 2) || (r.split_k && kt > 1 && t.k >= kt)) continue;
+          const std::uint64_t cycles = price(target, r, t, resident);
+          if (!best || cycles < best->cycles) best = TilingChoice{t, resident, cycles};
+        }
       }
       if (j == 1) break;
     }

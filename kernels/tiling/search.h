@@ -15,6 +15,11 @@ struct TilingRequest {
   std::uint64_t branches = 1;  // products that share A
   bool whole_rows = false;     // all columns of a row in the accumulator at once (LayerNorm in the read-out)
   std::uint64_t reserved_rows = 0;  // accumulator rows at the end that must stay free
+
+  friend bool operator==(const TilingRequest& a, const TilingRequest& b) {
+    return a.shape == b.shape && a.transpose_b == b.transpose_b && a.split_k == b.split_k && a.branches == b.branches &&
+           a.whole_rows == b.whole_rows && a.reserved_rows == b.reserved_rows;
+  }
 };
 
 struct TilingChoice {

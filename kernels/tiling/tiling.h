@@ -12,6 +12,7 @@ struct Tiling {
 // Sizes in elements: C[m][n] = A[m][k] * B[k][n].
 struct MatmulShape {
   std::uint64_t m = 1, n = 1, k = 1;
+  friend bool operator==(const MatmulShape& a, const MatmulShape& b) { return a.m == b.m && a.n == b.n && a.k == b.k; }
 };
 
 }  // namespace systole::kernels

@@ -50,9 +50,11 @@ HeadWeights head(Generator& g, std::size_t in, std::size_t dk, std::size_t keys,
   HeadWeights h;
   h.wq = g.weights(in, dk), h.wk = g.weights(in, dk), h.wv = g.weights(in, dk);
   h.bq = g.bias(dk, 5000), h.bk = g.bias(dk, 5000), h.bv = g.bias(dk, 5000);
-  h.aq = h.ak = h.av = static_cast<float>(kActivation / sum_deviation(in));
+  h.aq = static_cast<float>(kActivation / sum_deviation(in)) * g.number(0.9f, 1.1f);
+  h.ak = static_cast<float>(kActivation / sum_deviation(in)) * g.number(0.9f, 1.1f);
+  h.av = static_cast<float>(kActivation / sum_deviation(in)) * g.number(0.9f, 1.1f);
   // Scores of real deviation 2.
-  double s = 2.0 / (std::sqrt(static_cast<double>(dk)) * kActivation * kActivation);
+  double s = static_cast<double>(g.number(1.5f, 2.5f)) / (std::sqrt(static_cast<double>(dk)) * kActivation * kActivation);
   const double least = std::max(8.5e-5, std::sqrt(static_cast<double>(keys) * 1.3e-9));
   while (s < least) s *= 2, ++h.pre_shift;
   h.exp.qln2 = static_cast<std::int32_t>(0.693147 / s);

@@ -25,7 +25,7 @@ kernels::NonlinearConstants exp_constants(const ExpConstants& c) { return {c.qb,
 }  // namespace
 
 AttentionBuffers attention_buffers(Session& s, int layer, const std::string& prefix, std::size_t query_rows,
-                                   std::size_t key_rows) {
+                                   std::size_t key_rows, std::size_t constants) {
   const QuantisedModel& model = s.model();
   const bool cross = prefix == "x";
   AttentionBuffers b;
@@ -38,7 +38,7 @@ AttentionBuffers attention_buffers(Session& s, int layer, const std::string& pre
   b.p = s.head_activations(layer, prefix + "p", query_rows, key_rows, Element::kInt8);
   // Heads side by side, the left operand of the output projection.
   const bool alone = model.architecture == Architecture::CrossAttention;
-  b.context = alone ? s.output("ctx", query_rows, model.d) : s.unnamed(layer, prefix + "ctx", query_rows, model.d);
+  b.context = alone ? s.output("ctx", query_rows, model.d) : s.unnamed(layer, prefix + "ctx", query_rows, model.d, constants);
   HeadActivations heads;
   for (std::size_t h = 0; h < model.heads; ++h) {
     heads.push_back({b.context.all.block(0, h * model.dk(), b.context.all.rows, model.dk()), query_rows});
@@ -47,32 +47,71 @@ AttentionBuffers attention_buffers(Session& s, int layer, const std::string& pre
   return b;
 }
 
+namespace {
+
+// One branch per head for a part of the pass.
+std::vector<MatmulBranch> projection_branches(const Session& s, const Pass& pass, const AttentionParameters& parameters,
+                                              Projection projection, const HeadActivations& out, std::size_t part) {
+  std::vector<MatmulBranch> branches;
+  for (std::size_t h = 0; h < parameters.heads.size(); ++h) {
+    const HeadParameters& head = parameters.heads[h];
+    MatmulBranch b;
+    switch (projection) {
+      case Projection::kQuery:
+        b.b = head.wq, b.d = head.bq, b.store.scale = head.constants->aq;
+        break;
+      case Projection::kKey:
+        b.b = head.wk, b.d = head.bk, b.store.scale = head.constants->ak;
+        break;
+      case Projection::kValue:
+        b.b = head.wv, b.d = head.bv, b.store.scale = head.constants->av;
+        break;
+    }
+    b.c = out[h].of(pass, s.sequences())[part];
+    branches.push_back(b);
+  }
+  return branches;
+}
+
+}  // namespace
+
 void project(Session& s, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
              Projection projection, const Activations& x, const HeadActivations& out) {
   const std::vector<kernels::Matrix> parts = x.of(pass, s.sequences());
-  const std::uint64_t out_cols = out.size() * out.at(0).all.cols;
-  s.builder().region(pass.region + region, rows_in(parts) * x.all.cols * out_cols);
+  s.open_region(pass.region + region, rows_in(parts) * x.all.cols * out.size() * out.at(0).all.cols);
   for (std::size_t part = 0; part < parts.size(); ++part) {
-    std::vector<MatmulBranch> branches;
-    for (std::size_t h = 0; h < parameters.heads.size(); ++h) {
-      const HeadParameters& head = parameters.heads[h];
-      MatmulBranch b;
-      switch (projection) {
-        case Projection::kQuery:
-          b.b = head.wq, b.d = head.bq, b.store.scale = head.constants->aq;
-          break;
-        case Projection::kKey:
-          b.b = head.wk, b.d = head.bk, b.store.scale = head.constants->ak;
-          break;
-        case Projection::kValue:
-          b.b = head.wv, b.d = head.bv, b.store.scale = head.constants->av;
-          break;
-      }
-      b.c = out[h].of(pass, s.sequences())[part];
-      branches.push_back(b);
-    }
-    kernels::matmul(s.builder(), parts[part], false, branches);
+    kernels::matmul(s.builder(), parts[part], false, projection_branches(s, pass, parameters, projection, out, part));
   }
+}
+
+void project_all(Session& s, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
+                 const Activations& x, const AttentionBuffers& buffers) {
+  struct Step {
+    Projection projection;
+    const char* name;
+    const HeadActivations& out;
+  };
+  const Step steps[] = {{Projection::kQuery, "query", buffers.q}, {Projection::kKey, "key", buffers.k},
+                        {Projection::kValue, "value", buffers.v}};
+  const std::vector<kernels::Matrix> parts = x.of(pass, s.sequences());
+  const kernels::Matrix& a = parts[0];
+  const std::uint64_t dk = buffers.q[0].all.cols;
+  const kernels::TilingChoice plan =
+      s.builder().product_tiling({{a.rows, dk, a.cols}, false, false, 3 * parameters.heads.size()});
+  const bool one_block = a.rows <= plan.tiling.i * s.builder().dim();
+  if (parts.size() != 1 || !plan.resident_a || !one_block) {
+    for (const Step& step : steps) project(s, pass, region + step.name, parameters, step.projection, x, step.out);
+    return;
+  }
+  std::vector<MatmulBranch> branches;
+  for (const Step& step : steps) {
+    std::vector<MatmulBranch> more = projection_branches(s, pass, parameters, step.projection, step.out, 0);
+    more[0].before = [&s, &a, name = pass.region + region + step.name, cols = dk * more.size()] {
+      s.open_region(name, a.rows * a.cols * cols);
+    };
+    branches.insert(branches.end(), more.begin(), more.end());
+  }
+  kernels::matmul_tiled(s.builder(), a, false, branches, plan);
 }
 
 void attend(Session& s, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
@@ -114,26 +153,28 @@ void attend(Session& s, const Pass& pass, const std::string& region, const Atten
 namespace {
 
 // One branch per part of the pass.
-std::vector<MatmulBranch> residual_branches(Session& s, const Pass& pass, const kernels::Matrix& w, const kernels::Matrix& bias,
-                                            const ResidualParameters& residual, const Activations& x, const Activations& out) {
+std::vector<MatmulBranch> residual_branches(Session& s, const Pass& pass, const ProductParameters& parameters,
+                                            const Activations& x, const Activations& out) {
   const std::vector<kernels::Matrix> term = x.of(pass, s.sequences());
   const std::vector<kernels::Matrix> result = out.of(pass, s.sequences());
   std::vector<MatmulBranch> branches;
   for (std::size_t part = 0; part < result.size(); ++part) {
     MatmulBranch b;
-    b.b = w;
-    b.d = bias;
+    b.b = parameters.w;
     b.c = result[part];
-    kernels::ResidualTerm r;
-    r.x = term[part];
-    r.scale = residual.scale;
-    r.diagonal = residual.diagonal;
-    r.passes = residual.passes;
-    b.residual = r;
+    if (parameters.constants != 0) {
+      b.d = term[part];
+      b.d_scale = parameters.residual.scale;
+    } else {
+      b.d = parameters.bias;
+      b.residual = kernels::ResidualTerm{term[part], parameters.residual.scale, parameters.residual.diagonal, parameters.residual.passes};
+    }
     branches.push_back(b);
   }
   return branches;
 }
+
+std::uint64_t macs_of(std::uint64_t rows, const ProductParameters& p) { return rows * (p.w.rows - p.constants) * p.w.cols; }
 
 kernels::StoreConfig norm_store(const Session& s, const NormParameters& parameters) {
   kernels::StoreConfig store;
@@ -145,15 +186,15 @@ kernels::StoreConfig norm_store(const Session& s, const NormParameters& paramete
 }
 
 // The tiling of a product whose read-out is a LayerNorm, if that is possible and wanted.
-std::optional<kernels::TilingChoice> fused_tiling(const Session& s, const kernels::Target& target, const kernels::Matrix& a,
-                                                  const kernels::Matrix& w, const NormParameters& parameters) {
+std::optional<kernels::TilingChoice> fused_tiling(Session& s, const kernels::Matrix& a,
+                                                  const kernels::Matrix& w, bool split_k, const NormParameters& parameters) {
   const NormFusion fusion = s.options().norm_fusion;
   if (fusion == NormFusion::kSeparate) return std::nullopt;
-  kernels::TilingRequest request{{a.rows, w.cols, a.cols}, false, true, 1};
-  const kernels::TilingChoice separate = kernels::search_tiling(target, request);
+  kernels::TilingRequest request{{a.rows, w.cols, a.cols}, false, split_k, 1};
+  const kernels::TilingChoice separate = s.builder().product_tiling(request);
   request.whole_rows = true;
   request.reserved_rows = parameters.affine.rows;
-  const std::optional<kernels::TilingChoice> fused = kernels::find_tiling(target, request);
+  const std::optional<kernels::TilingChoice> fused = s.builder().tiling(request);
   if (!fused || fusion == NormFusion::kFused) return fused;
   // A separate LayerNorm is bound by loading its int32 rows, 16 bytes a cycle.
   return fused->cycles <= separate.cycles + a.rows * w.cols / 4 ? fused : std::nullopt;
@@ -162,37 +203,32 @@ std::optional<kernels::TilingChoice> fused_tiling(const Session& s, const kernel
 }  // namespace
 
 void product_with_residual(Session& s, const Pass& pass, const std::string& region, const Activations& a,
-                           const kernels::Matrix& w, const kernels::Matrix& bias, const ResidualParameters& residual,
-                           const Activations& x, const Activations& out) {
+                           const ProductParameters& parameters, const Activations& x, const Activations& out) {
   const std::vector<kernels::Matrix> left = a.of(pass, s.sequences());
-  const std::vector<MatmulBranch> branches = residual_branches(s, pass, w, bias, residual, x, out);
-  // A fence stands in front of a region: waiting for what came before belongs to the region before.
-  s.builder().fence();
-  s.builder().region(pass.region + region, rows_in(left) * w.rows * w.cols);
+  const std::vector<MatmulBranch> branches = residual_branches(s, pass, parameters, x, out);
+  s.open_region(pass.region + region, macs_of(rows_in(left), parameters));
   for (std::size_t part = 0; part < left.size(); ++part) kernels::matmul(s.builder(), left[part], false, {branches[part]});
 }
 
 void product_with_residual_and_norm(Session& s, const Pass& pass, const std::string& region, const Activations& a,
-                                    const kernels::Matrix& w, const kernels::Matrix& bias, const ResidualParameters& residual,
-                                    const Activations& x, const Activations& sums, const std::string& norm_region,
-                                    const NormParameters& parameters, const Activations& out) {
+                                    const ProductParameters& parameters, const Activations& x, const Activations& sums,
+                                    const std::string& norm_region, const NormParameters& norm_parameters, const Activations& out) {
   const std::vector<kernels::Matrix> left = a.of(pass, s.sequences());
-  const std::optional<kernels::TilingChoice> plan = fused_tiling(s, s.builder().target(), left[0], w, parameters);
+  const std::optional<kernels::TilingChoice> plan = fused_tiling(s, left[0], parameters.w, parameters.constants == 0, norm_parameters);
   if (plan && !s.options().store_all_boundaries) s.drop_boundary(sums);
-  if (!plan || s.options().store_all_boundaries) product_with_residual(s, pass, region, a, w, bias, residual, x, sums);
+  if (!plan || s.options().store_all_boundaries) product_with_residual(s, pass, region, a, parameters, x, sums);
   if (!plan) {
-    norm(s, pass, norm_region, sums, parameters, out);
+    norm(s, pass, norm_region, sums, norm_parameters, out);
     return;
   }
-  std::vector<MatmulBranch> branches = residual_branches(s, pass, w, bias, residual, x, out);
-  s.builder().fence();
-  s.builder().region(pass.region + region, s.options().store_all_boundaries ? 0 : rows_in(left) * w.rows * w.cols);
-  if (parameters.affine.present()) {
-    (void)kernels::load_affine_rows(s.builder(), parameters.affine);
+  std::vector<MatmulBranch> branches = residual_branches(s, pass, parameters, x, out);
+  s.open_region(pass.region + region, s.options().store_all_boundaries ? 0 : macs_of(rows_in(left), parameters));
+  if (norm_parameters.affine.present()) {
+    (void)kernels::load_affine_rows(s.builder(), norm_parameters.affine);
     s.builder().fence();
   }
   for (std::size_t part = 0; part < left.size(); ++part) {
-    branches[part].store = norm_store(s, parameters);
+    branches[part].store = norm_store(s, norm_parameters);
     kernels::matmul_tiled(s.builder(), left[part], false, {branches[part]}, *plan);
   }
   s.builder().fence();
@@ -202,8 +238,7 @@ void feed_forward(Session& s, const Pass& pass, const std::string& region, const
                   const kernels::Matrix& b1, const ActivationConstants& constants, const Activations& out,
                   const Activations& sums) {
   const std::vector<kernels::Matrix> left = x.of(pass, s.sequences());
-  s.builder().fence();
-  s.builder().region(pass.region + region, rows_in(left) * w1.rows * w1.cols);
+  s.open_region(pass.region + region, rows_in(left) * w1.rows * w1.cols);
   const std::vector<kernels::Matrix> result = out.of(pass, s.sequences());
   for (std::size_t part = 0; part < left.size(); ++part) {
     MatmulBranch b;
@@ -231,8 +266,7 @@ void feed_forward(Session& s, const Pass& pass, const std::string& region, const
 
 void norm(Session& s, const Pass& pass, const std::string& region, const Activations& x, const NormParameters& parameters,
           const Activations& out) {
-  s.builder().fence();
-  s.builder().region(pass.region + region);
+  s.open_region(pass.region + region);
   const std::vector<kernels::Matrix> from = x.of(pass, s.sequences());
   const std::vector<kernels::Matrix> to = out.of(pass, s.sequences());
   for (std::size_t part = 0; part < from.size(); ++part) {
@@ -254,8 +288,7 @@ void normalise_input(Session& s, const Pass& pass, const Activations& x, const N
     norm(s, pass, "embedding/norm", x, *parameters, out);
     return;
   }
-  s.builder().fence();
-  s.builder().region(pass.region + "embedding/convert");
+  s.open_region(pass.region + "embedding/convert");
   const std::vector<kernels::Matrix> from = x.of(pass, s.sequences());
   const std::vector<kernels::Matrix> to = out.of(pass, s.sequences());
   for (std::size_t part = 0; part < from.size(); ++part) kernels::convert(s.builder(), from[part], to[part], 1.0f);
@@ -271,8 +304,7 @@ void language_head(Session& s, const Pass& pass, const Activations& x, const ker
   }
   const std::vector<kernels::Matrix> left = x.of(rows, s.sequences());
   const std::vector<kernels::Matrix> result = logits.of(rows, s.sequences());
-  s.builder().fence();
-  s.builder().region(pass.region + "head", rows_in(left) * w.rows * w.cols);
+  s.open_region(pass.region + "head", rows_in(left) * w.rows * w.cols);
   for (std::size_t part = 0; part < left.size(); ++part) {
     MatmulBranch b;
     b.b = w;

@@ -13,8 +13,9 @@ struct AttentionBuffers {
 };
 
 // `query_rows` and `key_rows` are those of whole sequences. `prefix` is "" or "x" (cross attention).
+// `constants`: columns behind the context's own (ProductParameters).
 AttentionBuffers attention_buffers(Session& session, int layer, const std::string& prefix, std::size_t query_rows,
-                                   std::size_t key_rows);
+                                   std::size_t key_rows, std::size_t constants);
 
 enum class Projection { kQuery, kKey, kValue };
 
@@ -22,14 +23,17 @@ enum class Projection { kQuery, kKey, kValue };
 void project(Session& session, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
              Projection projection, const Activations& x, const HeadActivations& out);
 
+// Queries, keys and values from the same x: three regions. x stays in the scratchpad where it fits.
+void project_all(Session& session, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
+                 const Activations& x, const AttentionBuffers& buffers);
+
 // softmax(Q K^T) V for the pass's queries, which see `visible` keys, the last of them the query itself when causal.
 void attend(Session& session, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
             const AttentionBuffers& buffers, std::size_t visible, bool causal);
 
 // out = a * w + bias + residual term of x.
 void product_with_residual(Session& session, const Pass& pass, const std::string& region, const Activations& a,
-                           const kernels::Matrix& w, const kernels::Matrix& bias, const ResidualParameters& residual,
-                           const Activations& x, const Activations& out);
+                           const ProductParameters& parameters, const Activations& x, const Activations& out);
 
 // out = activation(x * w1 + b1); sums (if present) = x * w1 + b1.
 void feed_forward(Session& session, const Pass& pass, const std::string& region, const Activations& x, const kernels::Matrix& w1,
@@ -39,8 +43,7 @@ void feed_forward(Session& session, const Pass& pass, const std::string& region,
 // The same with LayerNorm; `sums` gets the values before it. Fused when the options and the machine allow: `sums` is then only
 // written for validation.
 void product_with_residual_and_norm(Session& session, const Pass& pass, const std::string& region, const Activations& a,
-                                    const kernels::Matrix& w, const kernels::Matrix& bias, const ResidualParameters& residual,
-                                    const Activations& x, const Activations& sums, const std::string& norm_region,
+                                    const ProductParameters& parameters, const Activations& x, const Activations& sums, const std::string& norm_region,
                                     const NormParameters& norm_parameters, const Activations& out);
 
 void norm(Session& session, const Pass& pass, const std::string& region, const Activations& x, const NormParameters& parameters,

@@ -80,8 +80,8 @@ Sequences int8_input(const QuantisedModel& model, const std::vector<TensorMap>& 
 struct LayerParameters {
   AttentionParameters attention, cross;
   NormParameters norm1, norm_cross, norm2;
-  Matrix w1, w2, b1, b2;
-  ResidualParameters ffn_residual;
+  Matrix w1, b1;
+  ProductParameters ffn_output;
   const LayerWeights* weights = nullptr;
 };
 
@@ -100,9 +100,7 @@ LayerParameters place_layer(Session& s, std::size_t index) {
   p.norm2 = s.place_norm(q + "n2", layer.norm2);
   p.w1 = s.place_weights(q + "W1", layer.w1);
   p.b1 = s.place_bias(q + "b1", layer.b1);
-  p.w2 = s.place_weights(q + "W2", layer.w2);
-  p.b2 = s.place_bias(q + "b2", layer.b2);
-  p.ffn_residual = s.place_residual(q + "r2", layer.ffn_residual);
+  p.ffn_output = s.place_product(q + "W2", q + "b2", q + "r2", layer.w2, layer.b2, layer.ffn_residual);
   return p;
 }
 
@@ -110,27 +108,31 @@ LayerParameters place_layer(Session& s, std::size_t index) {
 
 struct LayerBuffers {
   AttentionBuffers attention, cross;
-  Activations attention_sum, norm1, cross_sum, norm_cross, ffn_inner, ffn_inner_sum, ffn_sum, norm2;
+  Activations attention_sum, norm1, cross_sum, norm_cross, ffn_inner_sum, ffn_sum, norm2;
+  Activations ffn_inner, ffn_operand;  // the same memory; the second with constant columns
 };
 
-void ffn_buffers(Session& s, int layer, std::size_t rows, LayerBuffers& b) {
+void ffn_buffers(Session& s, int layer, std::size_t rows, const LayerParameters& p, LayerBuffers& b) {
   const QuantisedModel& model = s.model();
   if (s.options().store_all_boundaries) b.ffn_inner_sum = s.activations(layer, "ffn1_acc", rows, model.f, Element::kInt32);
-  b.ffn_inner = s.activations(layer, model.activation == Activation::Gelu ? "gelu" : "relu", rows, model.f, Element::kInt8);
+  const std::string name = model.activation == Activation::Gelu ? "gelu" : "relu";
+  b.ffn_operand = s.unnamed(layer, name, rows, model.f, p.ffn_output.constants);
+  b.ffn_inner = {b.ffn_operand.all.block(0, 0, b.ffn_operand.all.rows, model.f), rows};
+  s.add_boundary(layer, name, b.ffn_inner);
 }
 
-LayerBuffers post_norm_buffers(Session& s, int layer, std::size_t rows, std::size_t cross_rows) {
+LayerBuffers post_norm_buffers(Session& s, int layer, const LayerParameters& p, std::size_t rows, std::size_t cross_rows) {
   const std::size_t d = s.model().d;
   LayerBuffers b;
-  b.attention = attention_buffers(s, layer, "", rows, rows);
+  b.attention = attention_buffers(s, layer, "", rows, rows, p.attention.output.constants);
   b.attention_sum = s.activations(layer, "attn_acc", rows, d, Element::kInt32);
   b.norm1 = s.activations(layer, "ln1", rows, d, Element::kInt8);
   if (cross_rows != 0) {
-    b.cross = attention_buffers(s, layer, "x", rows, cross_rows);
+    b.cross = attention_buffers(s, layer, "x", rows, cross_rows, p.cross.output.constants);
     b.cross_sum = s.activations(layer, "xattn_acc", rows, d, Element::kInt32);
     b.norm_cross = s.activations(layer, "lnx", rows, d, Element::kInt8);
   }
-  ffn_buffers(s, layer, rows, b);
+  ffn_buffers(s, layer, rows, p, b);
   b.ffn_sum = s.activations(layer, "ffn2_acc", rows, d, Element::kInt32);
   b.norm2 = s.activations(layer, "ln2", rows, d, Element::kInt8);
   return b;
@@ -144,9 +146,7 @@ Pass in_layer(const Pass& pass, std::size_t index) {
 
 void self_attention(Session& s, const Pass& pass, const LayerParameters& p, const LayerBuffers& b, const Activations& x,
                     std::size_t visible, bool causal) {
-  project(s, pass, "attention/query", p.attention, Projection::kQuery, x, b.attention.q);
-  project(s, pass, "attention/key", p.attention, Projection::kKey, x, b.attention.k);
-  project(s, pass, "attention/value", p.attention, Projection::kValue, x, b.attention.v);
+  project_all(s, pass, "attention/", p.attention, x, b.attention);
   attend(s, pass, "attention/", p.attention, b.attention, visible, causal);
 }
 
@@ -158,19 +158,19 @@ void feed_forward_inner(Session& s, const Pass& pass, const LayerParameters& p, 
 void post_norm_layer(Session& s, const Pass& pass, const LayerParameters& p, const LayerBuffers& b, const Activations& x,
                      std::size_t visible, bool causal, std::size_t cross_visible) {
   self_attention(s, pass, p, b, x, visible, causal);
-  product_with_residual_and_norm(s, pass, "attention/output", b.attention.context, p.attention.wo, p.attention.bo,
-                                 p.attention.residual, x, b.attention_sum, "attention/norm", p.norm1, b.norm1);
+  product_with_residual_and_norm(s, pass, "attention/output", b.attention.context, p.attention.output, x,
+                                 b.attention_sum, "attention/norm", p.norm1, b.norm1);
   Activations y = b.norm1;
   if (cross_visible != 0) {
     project(s, pass, "cross_attention/query", p.cross, Projection::kQuery, y, b.cross.q);
     attend(s, pass, "cross_attention/", p.cross, b.cross, cross_visible, false);
-    product_with_residual_and_norm(s, pass, "cross_attention/output", b.cross.context, p.cross.wo, p.cross.bo,
-                                   p.cross.residual, y, b.cross_sum, "cross_attention/norm", p.norm_cross, b.norm_cross);
+    product_with_residual_and_norm(s, pass, "cross_attention/output", b.cross.context, p.cross.output, y,
+                                   b.cross_sum, "cross_attention/norm", p.norm_cross, b.norm_cross);
     y = b.norm_cross;
   }
   feed_forward_inner(s, pass, p, b, y);
-  product_with_residual_and_norm(s, pass, "ffn/output", b.ffn_inner, p.w2, p.b2, p.ffn_residual, y, b.ffn_sum, "ffn/norm",
-                                 p.norm2, b.norm2);
+  product_with_residual_and_norm(s, pass, "ffn/output", b.ffn_operand, p.ffn_output, y, b.ffn_sum, "ffn/norm", p.norm2,
+                                 b.norm2);
 }
 
 // The int8 input of a post-LN stack, in memory when the program starts or computed by its first instructions.
@@ -234,7 +234,7 @@ Activations encoder(Session& s, const std::vector<TensorMap>& inputs, std::size_
   const std::size_t visible = model.valid == 0 ? x.rows : std::min(model.valid, x.rows);
   for (std::size_t index = 0; index < layers; ++index) {
     const LayerParameters p = place_layer(s, index);
-    const LayerBuffers b = post_norm_buffers(s, static_cast<int>(index), x.rows, 0);
+    const LayerBuffers b = post_norm_buffers(s, static_cast<int>(index), p, x.rows, 0);
     post_norm_layer(s, in_layer(all, index), p, b, x, visible, false, 0);
     x = b.norm2;
   }
@@ -252,7 +252,7 @@ void lower_encoder_decoder(Session& s, const std::vector<TensorMap>& inputs) {
   for (std::size_t index = model.encoder_layers; index < model.layers.size(); ++index) {
     parameters.push_back(place_layer(s, index));
     s.add_causal_masks(parameters.back().attention, y0.rows);
-    buffers.push_back(post_norm_buffers(s, static_cast<int>(index), y0.rows, encoded.rows));
+    buffers.push_back(post_norm_buffers(s, static_cast<int>(index), parameters.back(), y0.rows, encoded.rows));
     // Keys and values of the encoder's output serve all passes.
     const Pass all{0, encoded.rows, fmt::format("decoder/layer.{}/", index)};
     project(s, all, "cross_attention/key", parameters.back().cross, Projection::kKey, encoded, buffers.back().cross.k);
@@ -289,10 +289,10 @@ void lower_gpt2(Session& s, const std::vector<TensorMap>& inputs) {
     layer.p = place_layer(s, index);
     s.add_causal_masks(layer.p.attention, rows);
     layer.b.norm1 = s.activations(number, "ln1", rows, d, Element::kInt8);
-    layer.b.attention = attention_buffers(s, number, "", rows, rows);
+    layer.b.attention = attention_buffers(s, number, "", rows, rows, layer.p.attention.output.constants);
     layer.b.attention_sum = s.activations(number, "h_mid", rows, d, Element::kInt32);
     layer.b.norm2 = s.activations(number, "ln2", rows, d, Element::kInt8);
-    ffn_buffers(s, number, rows, layer.b);
+    ffn_buffers(s, number, rows, layer.p, layer.b);
     layer.b.ffn_sum = s.activations(number, "h_out", rows, d, Element::kInt32);
     layers.push_back(std::move(layer));
   }
@@ -309,11 +309,11 @@ void lower_gpt2(Session& s, const std::vector<TensorMap>& inputs) {
       const LayerBuffers& b = layers[index].b;
       norm(s, here, "attention/norm", h, p.norm1, b.norm1);
       self_attention(s, here, p, b, b.norm1, pass.first + pass.count, true);
-      product_with_residual(s, here, "attention/output", b.attention.context, p.attention.wo, p.attention.bo,
-                            p.attention.residual, h, b.attention_sum);
+      product_with_residual(s, here, "attention/output", b.attention.context, p.attention.output, h,
+                            b.attention_sum);
       norm(s, here, "ffn/norm", b.attention_sum, p.norm2, b.norm2);
       feed_forward_inner(s, here, p, b, b.norm2);
-      product_with_residual(s, here, "ffn/output", b.ffn_inner, p.w2, p.b2, p.ffn_residual, b.attention_sum, b.ffn_sum);
+      product_with_residual(s, here, "ffn/output", b.ffn_operand, p.ffn_output, b.attention_sum, b.ffn_sum);
       h = b.ffn_sum;
     }
     norm(s, pass, "final/norm", h, final_norm, lnf);
@@ -331,7 +331,7 @@ void lower_cross_attention(Session& s, const std::vector<TensorMap>& inputs) {
   for (std::size_t n = 0; n < queries.size(); ++n) s.fill<std::int8_t>(xq, n, queries[n]);
   for (std::size_t n = 0; n < keys.size(); ++n) s.fill<std::int8_t>(xkv, n, keys[n]);
   const LayerParameters p = place_layer(s, 0);
-  const AttentionBuffers b = attention_buffers(s, 0, "", lq, lk);
+  const AttentionBuffers b = attention_buffers(s, 0, "", lq, lk, 0);
   const Pass of_queries{0, lq, "layer.0/"}, of_keys{0, lk, "layer.0/"};
   project(s, of_queries, "attention/query", p.attention, Projection::kQuery, xq, b.q);
   project(s, of_keys, "attention/key", p.attention, Projection::kKey, xkv, b.k);

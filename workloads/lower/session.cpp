@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "kernels/bias_rows.h"
 #include "kernels/layer_norm.h"
 #include "sim/base/errors.h"
 
@@ -25,6 +26,11 @@ Session::Session(const QuantisedModel& model, const kernels::Target& target, con
       sequences_(sequences),
       memory_(result_.program, target.dim),
       builder_(target_, result_.program) {}
+
+void Session::open_region(const std::string& name, std::uint64_t macs) {
+  builder_.fence();
+  builder_.region(name, macs);
+}
 
 Lowered Session::take() {
   builder_.fence();
@@ -52,6 +58,27 @@ ResidualParameters Session::place_residual(const std::string& name, const Residu
   return p;
 }
 
+ProductParameters Session::place_product(const std::string& w_name, const std::string& bias_name,
+                                         const std::string& residual_name, const Matrix<std::int8_t>& w,
+                                         const std::vector<std::int32_t>& bias, const Residual& residual) {
+  ProductParameters p;
+  p.residual = place_residual(residual_name, residual);
+  const auto dim = static_cast<std::uint64_t>(target_.dim);
+  const std::uint64_t needed = kernels::bias_rows_needed(bias);
+  // Worth it while the additional array passes are few.
+  if (p.residual.passes != 0 || needed > std::max<std::uint64_t>(dim, w.rows / 8)) {
+    p.w = place_weights(w_name, w);
+    p.bias = place_bias(bias_name, bias);
+    return p;
+  }
+  // Up to a whole tile, so that layers with other biases have the same shapes.
+  p.constants = kernels::round_up(w.rows + needed, dim) - w.rows;
+  p.w = memory_.matrix(w_name, w.rows + p.constants, w.cols, Element::kInt8);
+  memory_.fill(p.w.rows_from(0, w.rows), w.data.data());
+  memory_.fill(p.w.rows_from(w.rows, p.constants), kernels::make_bias_rows(bias, p.constants).rows.data());
+  return p;
+}
+
 AttentionParameters Session::place_attention(const std::string& name, const std::string& residual_name,
                                              const AttentionWeights& weights) {
   AttentionParameters p;
@@ -69,9 +96,8 @@ AttentionParameters Session::place_attention(const std::string& name, const std:
     p.heads.push_back(hp);
   }
   if (!weights.wo.empty()) {
-    p.wo = place_weights(residual_name + "Wo", weights.wo);
-    p.bo = place_bias(residual_name + "bo", weights.bo);
-    p.residual = place_residual(residual_name + "ro", weights.residual);
+    p.output = place_product(residual_name + "Wo", residual_name + "bo", residual_name + "ro", weights.wo, weights.bo,
+                             weights.residual);
   }
   return p;
 }
@@ -134,8 +160,10 @@ Activations Session::activations(int layer, const std::string& name, std::size_t
   return a;
 }
 
-Activations Session::unnamed(int layer, const std::string& name, std::size_t rows, std::size_t cols) {
-  return {buffer(layer, name, rows * sequences_, cols, Element::kInt8), rows};
+Activations Session::unnamed(int layer, const std::string& name, std::size_t rows, std::size_t cols, std::size_t constants) {
+  const Activations a{buffer(layer, name, rows * sequences_, cols + constants, Element::kInt8), rows};
+  if (constants != 0) memory_.fill_rows(a.all.block(0, cols, a.all.rows, constants), kernels::bias_constants(constants));
+  return a;
 }
 
 Activations Session::output(const std::string& name, std::size_t rows, std::size_t cols) {
@@ -161,6 +189,10 @@ HeadActivations Session::head_activations(int layer, const std::string& name, st
 
 void Session::add_boundary(int layer, const std::string& name, const HeadActivations& heads) {
   add_boundary(layer, boundary_name(layer, name), heads, true, false, false);
+}
+
+void Session::add_boundary(int layer, const std::string& name, const Activations& a) {
+  add_boundary(layer, boundary_name(layer, name), {a}, false, false, false);
 }
 
 void Session::drop_boundary(const Activations& a) {

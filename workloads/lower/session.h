@@ -43,6 +43,14 @@ struct ResidualParameters {
   std::uint64_t passes = 0;
 };
 
+// Weights of a product with bias and residual.
+struct ProductParameters {
+  kernels::Matrix w;
+  kernels::Matrix bias;        // absent: part of w
+  std::uint64_t constants = 0;  // columns of the left operand behind its own, and bias rows in w
+  ResidualParameters residual;
+};
+
 struct HeadParameters {
   kernels::Matrix wq, wk, wv, bq, bk, bv;
   const HeadWeights* constants = nullptr;
@@ -51,8 +59,7 @@ struct HeadParameters {
 
 struct AttentionParameters {
   std::vector<HeadParameters> heads;
-  kernels::Matrix wo, bo;
-  ResidualParameters residual;
+  ProductParameters output;
 };
 
 class Session {
@@ -63,12 +70,15 @@ class Session {
   [[nodiscard]] const LowerOptions& options() const { return options_; }
   [[nodiscard]] std::size_t sequences() const { return sequences_; }
   [[nodiscard]] kernels::Builder& builder() { return builder_; }
+  // Everything before is done and in memory: the region's cycles are its own, and its loads see what was stored.
+  void open_region(const std::string& name, std::uint64_t macs = 0);
   [[nodiscard]] Lowered take();
 
   // ---- parameters. `name` as in the quantised model's file. The weights must outlive the session.
   AttentionParameters place_attention(const std::string& name, const std::string& residual_name, const AttentionWeights& weights);
   NormParameters place_norm(const std::string& name, const NormConstants& norm);
-  ResidualParameters place_residual(const std::string& name, const Residual& residual);
+  ProductParameters place_product(const std::string& w_name, const std::string& bias_name, const std::string& residual_name,
+                                  const Matrix<std::int8_t>& w, const std::vector<std::int32_t>& bias, const Residual& residual);
   kernels::Matrix place_weights(const std::string& name, const Matrix<std::int8_t>& weights);
   kernels::Matrix place_bias(const std::string& name, const std::vector<std::int32_t>& bias);
   // Causal masks for queries at positions below `positions`; to be called after place_attention().
@@ -79,12 +89,14 @@ class Session {
   HeadActivations head_activations(int layer, const std::string& name, std::size_t rows, std::size_t cols,
                                    kernels::Element element, bool scores = false, bool cross = false);
   // A buffer that is no boundary itself; one named "out.NAME" that is.
-  Activations unnamed(int layer, const std::string& name, std::size_t rows, std::size_t cols);
+  // The last `constants` columns meet bias rows in the next product's weights.
+  Activations unnamed(int layer, const std::string& name, std::size_t rows, std::size_t cols, std::size_t constants);
   Activations output(const std::string& name, std::size_t rows, std::size_t cols);
   // int8 input of the program, not a boundary.
   Activations input(const std::string& name, std::size_t rows, std::size_t cols);
   // A boundary that is part of another buffer.
   void add_boundary(int layer, const std::string& name, const HeadActivations& heads);
+  void add_boundary(int layer, const std::string& name, const Activations& activations);
   // A boundary that stays in the accumulator after all: not compared.
   void drop_boundary(const Activations& activations);
   // Input rows of one sequence.
@@ -96,6 +108,7 @@ class Session {
   [[nodiscard]] std::string boundary_name(int layer, const std::string& name) const;
 
  private:
+  ResidualParameters place_residual(const std::string& name, const Residual& residual);
   kernels::Matrix buffer(int layer, const std::string& name, std::size_t rows, std::size_t cols, kernels::Element element);
   void add_boundary(int layer, const std::string& full_name, const HeadActivations& heads, bool by_head, bool scores, bool cross);
   template <typename T>
