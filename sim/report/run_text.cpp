@@ -44,11 +44,13 @@ Table region_table(const Results& r, bool every_layer) {
   return table;
 }
 
+constexpr double kSmallestShown = 0.0005;   // a share that would print as 0.0 %
+
 // The stalls of a unit, largest first.
 std::string stall_list(const hw::UnitAccount& account, Cycle cycles) {
   std::vector<hw::StateCycles> stalls;
   for (const hw::StateCycles& state : account.states) {
-    if (state.stall && state.cycles != 0) stalls.push_back(state);
+    if (state.stall && share(state.cycles, cycles) >= kSmallestShown) stalls.push_back(state);
   }
   std::stable_sort(stalls.begin(), stalls.end(), [](const auto& a, const auto& b) { return a.cycles > b.cycles; });
   std::vector<std::string> parts;

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Writes the generated parts of the documentation: the page of parameters, and the first result in the README.
+#   scripts/pages.sh           write them
+#   scripts/pages.sh --check   only say whether they are up to date (exit code 1: they are not)
+set -eu
+cd "$(dirname "$0")/.."
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+
+build/systole show machine --markdown >"$directory/PARAMETERS.md"
+
+# The last line of the result says how long the simulation took, which differs from run to run.
+build/systole run bert-base --seq 128 --layers 1 >"$directory/run"
+sed '/^simulated in/d' "$directory/run" >"$directory/result"
+awk -v result="$directory/result" '
+  /^<!-- result -->/ { print; print "```"; while ((getline line <result) > 0) print line; print "```"; skipping = 1; next }
+  /^<!-- end of result -->/ { skipping = 0 }
+  !skipping { print }' README.md >"$directory/README.md"
+
+if [ "${1:-}" = --check ]; then
+  status=0
+  diff -u hw/params/PARAMETERS.md "$directory/PARAMETERS.md" || status=1
+  diff -u README.md "$directory/README.md" || status=1
+  [ "$status" -eq 0 ] && echo "pages: up to date" || echo "pages: run scripts/pages.sh and commit what it changes" >&2
+  exit "$status"
+fi
+cp "$directory/PARAMETERS.md" hw/params/PARAMETERS.md
+cp "$directory/README.md" README.md
+echo "pages: written"
