@@ -49,7 +49,7 @@ void LoadController::evaluate(Cycle now) {
 void LoadController::step(Cycle now) {
   const IssuedCommand* head = in_command_.front(now);
   if (head == nullptr) {
-    if (in_command_.empty()) ledger_.enter(now, Account::kIdle);
+    if (in_command_.idle(now)) ledger_.enter(now, Account::kIdle);
     return;
   }
   if (head->command.op == isa::Op::kConfigLd) {

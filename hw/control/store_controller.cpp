@@ -71,7 +71,7 @@ void StoreController::evaluate(Cycle now) {
 void StoreController::step(Cycle now) {
   const IssuedCommand* head = in_command_.front(now);
   if (head == nullptr) {
-    if (in_command_.empty()) ledger_.enter(now, Account::kIdle);
+    if (in_command_.idle(now)) ledger_.enter(now, Account::kIdle);
     return;
   }
   if (head->command.op == isa::Op::kConfigSt || head->command.op == isa::Op::kConfigNorm) {

@@ -159,9 +159,10 @@ MvoutDispatch::MvoutDispatch(const sc_core::sc_module_name& name, const MachineP
 }
 
 void MvoutDispatch::evaluate(Cycle now) {
+  if (now == last_read_) return;
   StoreRow* head = in_row_.front(now);
   if (head == nullptr) {
-    if (in_row_.empty()) ledger_.enter(now, Account::kIdle);
+    if (in_row_.idle(now)) ledger_.enter(now, Account::kIdle);
     return;
   }
   if (!queues_.norm.can_push(now)) {
@@ -174,6 +175,7 @@ void MvoutDispatch::evaluate(Cycle now) {
     return;
   }
   const StoreRow row = in_row_.pop(now);
+  last_read_ = now;
   affine_reads_ = 0;
   queues_.norm.push(now, row);
   ++queues_.rows;
@@ -209,7 +211,10 @@ bool MvoutDispatch::read_accumulator(Cycle now, StoreRow& row, std::uint32_t loc
   const bool affine = row.constants.activation == isa::Activation::kLayerNormAffine && row.norm == isa::NormCommand::kReset && !row.local.full_row();
   if (affine && affine_reads_ < kAffineRows) {
     const std::uint32_t operand = (row.constants.affine_row + 2u * row.block + static_cast<std::uint32_t>(affine_reads_)) % accumulator_.rows();
-    if (accumulator_.can_read(now, operand)) ++affine_reads_;
+    if (accumulator_.can_read(now, operand)) {
+      ++affine_reads_;
+      last_read_ = now;
+    }
     return false;
   }
   if (!accumulator_.can_read(now, local_row)) return false;

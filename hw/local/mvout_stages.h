@@ -91,7 +91,8 @@ class MvoutDispatch final : public Unit {
   MvoutQueues& queues_;
   Channel<StoreRow>& in_row_;
   Channel<StoreProgress>& out_progress_;
-  int affine_reads_ = 0;   // extension E3: gain and bias rows read so far for the row at the head
+  int affine_reads_ = 0;       // extension E3: gain and bias rows read so far for the row at the head
+  Cycle last_read_ = kNever;   // of a row or of its operands: a second call in that cycle does nothing
   Ledger ledger_;
 };
 

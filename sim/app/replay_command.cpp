@@ -239,6 +239,7 @@ int run_replay(const Words& words) {
   if (!arguments.parse(words)) return kExitDone;
 
   ReplaySettings settings = read_settings(arguments);
+  const int jobs = jobs_option(arguments);
   const std::vector<TraceFile> traces = find_traces(arguments.words());
   if (arguments.has("json-dir")) {
     settings.json_paths = result_paths(traces, arguments.get<std::string>("json-dir"));
@@ -249,7 +250,7 @@ int run_replay(const Words& words) {
   Progress progress("streams", traces.size(), !settings.simulation.quiet);
   std::size_t done = 0;
   run_tasks(
-      traces.size(), jobs_option(arguments),
+      traces.size(), jobs,
       [&](std::size_t index) {
         return replay_one(traces[index], settings.json_paths.empty() ? std::string() : settings.json_paths[index], settings);
       },

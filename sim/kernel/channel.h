@@ -82,6 +82,8 @@ class Channel {
   // Items inside, visible or not, as of this moment of this cycle.
   [[nodiscard]] unsigned size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
+  // The reader has and had nothing in this cycle. Unlike empty(), it does not see what the writer pushes in the same cycle.
+  [[nodiscard]] bool idle(Cycle now) const { return last_pop_ != now && (size_ == 0 || entries_[head_].visible > now); }
   [[nodiscard]] unsigned capacity() const { return capacity_; }
   [[nodiscard]] const std::string& name() const { return name_; }
 

@@ -52,7 +52,7 @@ const Case kCases[] = {
     {"float_checkpoint_as_vectors", {"validate", SYSTOLE_TEST_DATA "/numerics/bert_tiny.model.safetensors"}, 2, "metadata"},
     {"sweep_without_directory", {"sweep", "s.yaml"}, 2, "--out DIR is missing"},
     {"absent_sweep", {"sweep", "absent.yaml", "--out", "nowhere"}, 2, "absent.yaml"},
-    {"too_many_jobs", {"replay", "x.trace", "--jobs", "0"}, 2, ""},
+    {"no_jobs", {"replay", "x.trace", "--jobs", "0"}, 2, "--jobs 0 is outside of 1..1024"},
     {"diff_needs_two", {"show", "machine", "--diff", "survey"}, 2, "--diff needs two machines"},
 };
 
