@@ -1,5 +1,6 @@
 #include "sim/app/commands.h"
 
+#include "sim/app/estimate_command.h"
 #include "sim/app/reproduce_command.h"
 #include "sim/app/stream_command.h"
 
@@ -15,6 +16,7 @@ const std::vector<Command>& commands() {
       {"disasm", "print a binary container as text", run_disasm},
       {"show", "explain what the tool knows: machine, presets, workloads, isa", run_show},
       {"reproduce", "repeat a published study beside its numbers", run_reproduce},
+      {"estimate", "time and traffic of a Transformer from an analytical model", run_estimate},
       {"stream", "simulate attention on a streaming-dataflow machine", run_stream},
   };
   return table;

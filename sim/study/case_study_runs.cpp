@@ -1,0 +1,153 @@
+#include "sim/study/case_study_runs.h"
+
+#include <filesystem>
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "sim/base/errors.h"
+#include "sim/base/file.h"
+#include "sim/base/memory.h"
+#include "sim/base/process_pool.h"
+#include "sim/config/parameters.h"
+#include "sim/run/results.h"
+#include "sim/run/simulation.h"
+#include "sim/run/target.h"
+
+namespace systole::study {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using workloads::LayerProducts;
+using workloads::PublishedLayer;
+
+// Everything that the numbers of a run depend on.
+std::string identity(const CaseRun& run, const std::string& version) {
+  std::string text = version + " |";
+  if (const auto* layer = std::get_if<PublishedLayer>(&run.layer)) {
+    text += fmt::format(" layer {} {} {} {} {} {} {}", layer->hidden, layer->expansion, layer->heads, layer->rows,
+                        layer->cached, layer->cross_keys, layer->fused_norm);
+  } else {
+    const auto& products = std::get<LayerProducts>(run.layer);
+    text += fmt::format(" products {} {} {} {} {} {}", products.rows, products.model, products.feed_forward, products.heads,
+                        products.wide_results, products.biases);
+  }
+  for (const config::Parameter& parameter : config::parameters(run.machine.params))
+    text += fmt::format(" {}={}", parameter.key, parameter.value());
+  return text;
+}
+
+Json to_json(const CaseNumbers& numbers) {
+  Json json = {{"cycles", numbers.cycles},           {"macs", numbers.macs},
+               {"read_bytes", numbers.read_bytes},   {"write_bytes", numbers.write_bytes},
+               {"commands", numbers.commands},       {"counters", numbers.counters},
+               {"regions", Json::array()}};
+  for (const auto& region : numbers.regions)
+    json["regions"].push_back({{"name", region.name}, {"cycles", region.cycles}, {"macs", region.macs}});
+  return json;
+}
+
+CaseNumbers from_json(const Json& json) {
+  CaseNumbers numbers;
+  numbers.cycles = json.at("cycles");
+  numbers.macs = json.at("macs");
+  numbers.read_bytes = json.at("read_bytes");
+  numbers.write_bytes = json.at("write_bytes");
+  numbers.commands = json.at("commands");
+  for (const auto& [name, value] : json.at("counters").items()) numbers.counters[name] = value;
+  for (const auto& region : json.at("regions"))
+    numbers.regions.push_back({region.at("name"), region.at("cycles"), region.at("macs")});
+  return numbers;
+}
+
+CaseNumbers simulate(const CaseRun& run) {
+  const kernels::Target target = run::target_of(run.machine.params);
+  const auto* layer = std::get_if<PublishedLayer>(&run.layer);
+  const isa::Program program = layer != nullptr ? workloads::published_layer(*layer, target)
+                                                : workloads::layer_products(std::get<LayerProducts>(run.layer), target);
+  run::SimulationSettings settings;
+  settings.timing_only = true;
+  settings.check = false;
+  Memory memory;
+  const run::ProgramRun result = run::simulate(program, memory, run.machine, settings);
+  CaseNumbers numbers;
+  numbers.cycles = result.machine.cycles;
+  numbers.read_bytes = result.traffic.read_bytes;
+  numbers.write_bytes = result.traffic.write_bytes;
+  numbers.commands = result.machine.accepts.size();
+  for (const isa::Region& region : program.regions) {
+    numbers.macs += region.macs;
+    numbers.regions.push_back({region.name, 0, region.macs});
+  }
+  for (const hw::RegionCycles& region : result.machine.regions) numbers.regions.at(region.region).cycles += region.cycles;
+  for (const hw::Counter& counter : result.machine.counters) numbers.counters[counter.name] = counter.value;
+  return numbers;
+}
+
+std::optional<CaseNumbers> stored(const std::string& file, const std::string& run) {
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  const Json json = Json::parse(read_file(file), nullptr, false);
+  if (!json.is_object() || json.value("run", "") != run || !json.contains("numbers")) return std::nullopt;
+  try {
+    return from_json(json.at("numbers"));
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;  // not one of our files: run again
+  }
+}
+
+}  // namespace
+
+double CaseNumbers::utilisation(int dim) const { return run::utilisation(macs, cycles, dim); }
+
+std::uint64_t CaseNumbers::cycles_of(const std::string& name) const {
+  for (const Region& region : regions) {
+    if (region.name == name) return region.cycles;
+  }
+  SYSTOLE_CHECK(false);
+  return 0;
+}
+
+std::vector<CaseNumbers> run_cases(const std::vector<CaseRun>& runs, const CaseOptions& options) {
+  const std::string folder = options.directory + "/runs";
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw ConfigError(fmt::format("cannot create directory '{}': {}", folder, error.message()));
+  std::vector<CaseNumbers> numbers(runs.size());
+  std::vector<std::size_t> missing;
+  const auto file_of = [&](std::size_t r) { return fmt::format("{}/{}.json", folder, runs[r].id); };
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    if (const auto kept = stored(file_of(r), identity(runs[r], options.version))) {
+      numbers[r] = *kept;
+    } else {
+      missing.push_back(r);
+    }
+  }
+  std::size_t done = runs.size() - missing.size();
+  options.progress(fmt::format("{} of {} runs", done, runs.size()));
+  std::string failure;
+  run_tasks(
+      missing.size(), options.jobs, [&](std::size_t task) { return to_json(simulate(runs[missing[task]])).dump(); },
+      [&](std::size_t task, const TaskResult& result) {
+        const std::size_t r = missing[task];
+        options.progress(fmt::format("{} of {} runs: {}", ++done, runs.size(), runs[r].id));
+        if (result.end == TaskEnd::kConfigError) {
+          failure += fmt::format("{}{}: {}", failure.empty() ? "" : "\n", runs[r].id, result.text);
+          return;
+        }
+        const Json json = Json::parse(text_or_throw(result));
+        numbers[r] = from_json(json);
+        const Json file = {{"run", identity(runs[r], options.version)}, {"numbers", json}};
+        write_atomically(file_of(r), file.dump(2) + "\n");
+      });
+  if (!failure.empty()) throw ConfigError(failure);
+  return numbers;
+}
+
+workloads::PublishedLayer bert_base_layer(std::uint64_t rows) {
+  PublishedLayer layer;
+  layer.rows = rows;
+  return layer;
+}
+
+}  // namespace systole::study
