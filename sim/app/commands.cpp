@@ -11,6 +11,7 @@ const std::vector<Command>& commands() {
       {"run", "simulate a workload: values, cycles, and where they went", run_run},
       {"replay", "replay RoCC command streams and compare with the RTL's expectation", run_replay},
       {"validate", "compare every stored boundary of a quantised model bit by bit", run_validate},
+      {"quantize", "float checkpoint in, quantised model out", run_quantize},
       {"sweep", "simulate every point of a parameter grid or list", run_sweep},
       {"asm", "assemble a program's text into the binary container", run_asm},
       {"disasm", "print a binary container as text", run_disasm},

@@ -17,6 +17,7 @@ struct Command {
 
 int run_asm(const Words& words);
 int run_disasm(const Words& words);
+int run_quantize(const Words& words);
 int run_replay(const Words& words);
 int run_run(const Words& words);
 int run_validate(const Words& words);

@@ -46,8 +46,8 @@ run::WorkloadRequest workload_request(const Arguments& arguments) {
 int run_run(const Words& words) {
   Arguments arguments("systole run WORKLOAD [options]",
                       "Lowers a workload to instructions, simulates it, compares every tensor that the machine leaves in memory with an integer reference and the "
-                      "output with the float model, and prints the cycles and where they went. `systole show workloads` lists the workloads; weights and input are "
-                      "random (--seed). Exit code 1: a value differs.",
+                      "output with the float model, and prints the cycles and where they went. WORKLOAD is a known model (`systole show workloads`; random "
+                      "weights), a Hugging Face checkpoint directory, or a layer graph x.yaml. The input is random (--seed). Exit code 1: a value differs.",
                       {"systole run bert-base --seq 128 --layers 1", "systole run bert-base --seq 512 --timing-only --machine survey-64-256",
                        "systole run gpt2 --seq 32 --generate 8 --layers 2", "systole run bert-base --layers 1 --set dma.max_in_flight=32 --json result.json"});
   arguments.add("seq", po::value<std::int64_t>()->value_name("L"), "rows of the input (default: 128)")

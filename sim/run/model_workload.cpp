@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "workloads/quantise/accuracy.h"
 #include "workloads/quantise/quantiser.h"
 #include "workloads/reference/evaluate.h"
+#include "workloads/weights/checkpoint.h"
 #include "workloads/weights/random.h"
 
 namespace systole::run {
@@ -30,6 +32,8 @@ struct Sizes {
   std::size_t target = 0;     // decoder rows of an encoder-decoder model
   std::size_t batch = 1;
 };
+
+bool is_checkpoint(const WorkloadRequest& request) { return std::filesystem::is_directory(request.name); }
 
 Sizes sizes_of(const WorkloadRequest& request, const workloads::ModelConfig& config) {
   Sizes sizes;
@@ -53,8 +57,12 @@ Sizes sizes_of(const WorkloadRequest& request, const workloads::ModelConfig& con
   return sizes;
 }
 
-workloads::QuantisedModel quantise(const workloads::WeightSource& source, const Sizes& sizes, std::uint64_t seed, unsigned threads) {
+workloads::QuantisedModel quantise(const workloads::WeightSource& source, const Sizes& sizes, const kernels::Extensions& extensions,
+                                   std::uint64_t seed, unsigned threads) {
   workloads::QuantiseOptions options;
+  // The forms that the machine can compute.
+  if (!extensions.norm_affine || !extensions.accumulator_scale) options.norm_form = workloads::NormForm::Fold;
+  if (!extensions.deferred_softmax) options.probability_form = workloads::ProbabilityForm::Calibrated;
   options.sequence = sizes.rows;
   options.queries = sizes.target;
   options.prefill = sizes.prompt;
@@ -71,18 +79,23 @@ void add(CheckResult& sum, const workloads::Comparison& comparison) {
   if (comparison.first && sum.first_mismatch.empty()) sum.first_mismatch = workloads::describe(*comparison.first);
 }
 
-// A known model with random weights and random tokens.
+std::unique_ptr<workloads::WeightSource> weights_of(const WorkloadRequest& request) {
+  if (is_checkpoint(request)) return std::make_unique<workloads::CheckpointWeights>(request.name);
+  return std::make_unique<workloads::RandomWeights>(workloads::find_model(request.name), request.seed);
+}
+
+// A checkpoint, or a known model with random weights; on random tokens.
 class ModelWorkload final : public Workload {
  public:
   ModelWorkload(const WorkloadRequest& request, const kernels::Target& target, unsigned threads,
                 const std::function<void(const std::string&)>& progress)
-      : target_(target), source_(workloads::find_model(request.name), request.seed), sizes_(sizes_of(request, source_.config())) {
+      : target_(target), source_(weights_of(request)), sizes_(sizes_of(request, source_->config())), promised_(!is_checkpoint(request)) {
     progress("quantising");
-    model_ = quantise(source_, sizes_, request.seed, threads);
+    model_ = quantise(*source_, sizes_, target.extensions, request.seed, threads);
     for (std::size_t i = 0; i < sizes_.batch; ++i) {
-      tokens_.push_back(workloads::random_tokens(source_.config(), sizes_.rows, request.seed, kInputStream + 2 * i));
-      targets_.push_back(workloads::random_tokens(source_.config(), sizes_.target, request.seed, kInputStream + 2 * i + 1));
-      inputs_.push_back(workloads::embedded_inputs(source_, tokens_[i], targets_[i]));
+      tokens_.push_back(workloads::random_tokens(source_->config(), sizes_.rows, request.seed, kInputStream + 2 * i));
+      targets_.push_back(workloads::random_tokens(source_->config(), sizes_.target, request.seed, kInputStream + 2 * i + 1));
+      inputs_.push_back(workloads::embedded_inputs(*source_, tokens_[i], targets_[i]));
     }
     progress("lowering");
     lowered_ = workloads::lower(model_, inputs_, target_);
@@ -95,7 +108,7 @@ class ModelWorkload final : public Workload {
   [[nodiscard]] CheckResult check(const Memory& memory) const override {
     CheckResult result;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      workloads::FloatComparison against_float(source_, model_, tokens_[i], targets_[i]);
+      workloads::FloatComparison against_float(*source_, model_, tokens_[i], targets_[i]);
       compare_all(i, lowered_, memory, result, [&](const std::string& name, const workloads::Tensor& boundary) { against_float.see(name, boundary); });
       // The sequence that is furthest from float speaks for the batch.
       const workloads::ErrorMetrics& metrics = against_float.output();
@@ -103,7 +116,7 @@ class ModelWorkload final : public Workload {
         result.against_float = CheckResult::Float{metrics.cosine(), metrics.sqnr_db(), metrics.max_abs() / metrics.reference_max(), 0, 0};
       }
     }
-    if (const auto tolerance = float_tolerance(source_.config(), sizes_.layers, sizes_.rows)) {
+    if (const auto tolerance = float_tolerance(source_->config(), sizes_.layers, sizes_.rows); tolerance && promised_) {
       result.against_float->min_cosine = tolerance->min_cosine;
       result.against_float->min_sqnr_db = tolerance->min_sqnr_db;
     }
@@ -143,8 +156,9 @@ class ModelWorkload final : public Workload {
   }
 
   kernels::Target target_;
-  workloads::RandomWeights source_;
+  std::unique_ptr<workloads::WeightSource> source_;
   Sizes sizes_;
+  bool promised_;   // an accuracy is known for these weights
   workloads::QuantisedModel model_;
   std::vector<std::vector<std::int32_t>> tokens_;
   std::vector<std::vector<std::int32_t>> targets_;
@@ -156,7 +170,7 @@ class ModelWorkload final : public Workload {
 
 std::unique_ptr<Workload> make_model_workload(const WorkloadRequest& request, const kernels::Target& target, unsigned threads,
                                               const std::function<void(const std::string&)>& progress) {
-  if (!request.input.empty()) throw ConfigError("--input: a known model has random input; see --seed");
+  if (!request.input.empty()) throw ConfigError("input: a model runs on random tokens; see --seed");
   return std::make_unique<ModelWorkload>(request, target, threads, progress);
 }
 
