@@ -32,11 +32,21 @@ class Loads {
       : blocks_(static_cast<std::uint64_t>(target.max_blocks())),
         tile_beats_(std::max<std::uint64_t>(
             1, static_cast<std::uint64_t>(target.dim) * static_cast<std::uint64_t>(target.dim) / kBusBytes)),
+        a_rows_(std::min(static_cast<std::uint64_t>(target.dim), r.shape.m)),
+        dim_(static_cast<std::uint64_t>(target.dim)),
+        bank_tiles_(target.scratchpad_rows / static_cast<std::uint64_t>(target.scratchpad_banks) / dim_),
         transpose_b_(r.transpose_b) {}
 
   // Cycles to load i x k tiles of A, k x j of B.
-  [[nodiscard]] std::uint64_t a(std::uint64_t i, std::uint64_t k) const { return i * row_of(k); }
+  [[nodiscard]] std::uint64_t a(std::uint64_t i, std::uint64_t k) const { return i * row_of(k) * a_rows_ / dim_; }
   [[nodiscard]] std::uint64_t b(std::uint64_t j, std::uint64_t k) const { return transpose_b_ ? j * row_of(k) : k * row_of(j); }
+  // What a loop of few tile rows loses because its loads write where the array reads: with one row less the wider its rows of B, much
+  // more when B takes more than a bank; with two rows when rows of B are wide. Found by runs of the machine.
+  [[nodiscard]] std::uint64_t conflicts(std::uint64_t i, std::uint64_t j, std::uint64_t k, std::uint64_t beats) const {
+    if (i == 1) return beats / j + (j * k > bank_tiles_ ? beats / 3 : 0);
+    if (i == 2 && j >= blocks_) return k <= blocks_ ? beats / 8 : beats * 2 / 5;
+    return 0;
+  }
 
  private:
   // Tiles side by side.
@@ -45,7 +55,7 @@ class Loads {
     return tiles / blocks_ * std::max(kLeastLoad, blocks_ * tile_beats_) + (rest == 0 ? 0 : std::max(kLeastLoad, rest * tile_beats_));
   }
 
-  std::uint64_t blocks_, tile_beats_;
+  std::uint64_t blocks_, tile_beats_, a_rows_, dim_, bank_tiles_;
   bool transpose_b_;
 };
 
@@ -69,7 +79,7 @@ std::uint64_t price(const Target& target, const TilingRequest& r, const Tiling& 
           const std::uint64_t beats = loads.b(j, k) + (with_a ? loads.a(i, k) : 0);
           const bool wide = j >= static_cast<std::uint64_t>(target.max_blocks());
           const std::uint64_t turnover = !with_a ? 0 : wide ? kTurnoverWide : i * kTurnoverRow;
-          return std::max(array + turnover, beats) + beats / kTrafficWeight + 1;
+          return std::max(array + turnover, beats) + loads.conflicts(i, j, k, beats) + beats / kTrafficWeight + 1;
         };
         total += resident ? loop(j0 == 0) + (r.branches - 1) * loop(false) : r.branches * loop(true);
       }
