@@ -20,13 +20,15 @@ MvoutQueues::MvoutQueues(const MachineParams& m)
       issue("mvout_issue", 1, static_cast<unsigned>(m.scratchpad.read_delay + 1), Full::kPipe) {}
 
 MvoutScaleStage::MvoutScaleStage(const sc_core::sc_module_name& name, const MachineParams& params, ValuePlane* values,
-                                 Scratchpad& scratchpad, MvoutQueues& queues, Channel<WriteRequest>& out_block)
+                                 Scratchpad& scratchpad, MvoutQueues& queues, Channel<WriteRequest>& out_block,
+                                 HazardLog* hazards)
     : Unit(name),
       params_(params),
       values_(values),
       scratchpad_(scratchpad),
       queues_(queues),
       out_block_(out_block),
+      hazards_(hazards),
       ledger_("mvout_scale", {{"idle", StateKind::kIdle, "no row on its way to memory"},
                               {"busy", StateKind::kBusy, "a row enters the scaling unit or leaves for the writer"},
                               {"writer_busy", StateKind::kStall, "a row waits for the DMA writer"},
@@ -99,7 +101,13 @@ bool MvoutScaleStage::scale(Cycle now) {
   if (from_accumulator(*head)) {
     if (normaliser_->output(now) == nullptr || !scale_->can_push(now)) return false;
     // The queue keeps the order of the commands; the row that leaves the normaliser may be another one (its lowest statistics id).
-    scale_->push(now, normaliser_->take_output(now));
+    const StoreRow row = normaliser_->take_output(now);
+    if (hazards_ != nullptr && (row.sequence != head->sequence || row.local.bits() != head->local.bits())) {
+      hazards_->conflict(now, name(), head->sequence, row.sequence,
+                         "rows of the second leave the normaliser in front of rows of the first and are stored in their places: the lowest "
+                         "statistics id leaves first. A fence between them avoids it");
+    }
+    scale_->push(now, row);
   }
   queues_.issue.push(now, queues_.scale.pop(now));
   return true;

@@ -9,6 +9,7 @@
 #include "hw/datapath/value_plane.h"
 #include "hw/local/accumulator.h"
 #include "hw/local/scratchpad.h"
+#include "hw/ports/hazard_log.h"
 #include "hw/ports/store_stages.h"
 #include "hw/ports/writer_request.h"
 #include "sim/kernel/busy_line.h"
@@ -30,7 +31,7 @@ struct MvoutQueues {
 class MvoutScaleStage final : public Unit {
  public:
   MvoutScaleStage(const sc_core::sc_module_name& name, const MachineParams& params, ValuePlane* values, Scratchpad& scratchpad,
-                  MvoutQueues& queues, Channel<WriteRequest>& out_block);
+                  MvoutQueues& queues, Channel<WriteRequest>& out_block, HazardLog* hazards);
   void bind(NormaliserPort& normaliser, ScalePort& scale);
 
   void evaluate(Cycle now) override;
@@ -50,6 +51,7 @@ class MvoutScaleStage final : public Unit {
   Channel<WriteRequest>& out_block_;
   NormaliserPort* normaliser_ = nullptr;
   ScalePort* scale_ = nullptr;
+  HazardLog* hazards_;
   bool writer_refused_ = false;
   Ledger ledger_;
 };

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "hw/datapath/activation.h"
+#include "hw/ports/command_fault.h"
 
 namespace systole::hw {
 
@@ -85,7 +86,7 @@ void RowWriter::evaluate(Cycle now) {
   if (pixel_row != nullptr) {
     if (pixel_repeats_left_ < 0) pixel_repeats_left_ = pixel_row->pixel_repeats - 1;
     if (pixel_row->to_accumulator && pixel_repeats_left_ > 0) {
-      throw ModelError(now, name(), "", fmt::format("command {}: pixel repeats into the accumulator", pixel_row->sequence));
+      throw CommandFault{now, name(), pixel_row->sequence, "pixel repeats into the accumulator"};
     }
     pixel = offer_of(*pixel_row, pixel_repeats_left_, true);
   }
@@ -150,8 +151,8 @@ void RowWriter::array_write(Cycle now) {
   if (write == nullptr) return;
   if (write->to_accumulator) {
     if (!accumulator_.offer_write(now, write->row, write->accumulate)) {
-      throw ModelError(now, name(), "", fmt::format("command {}: accumulates to accumulator row {} while an earlier write of the row is under way; the row would be lost",
-                                                    write->sequence, write->row));
+      throw CommandFault{now, name(), write->sequence,
+                         fmt::format("the array accumulates to accumulator row {} while an earlier write of the row is under way; it would be lost", write->row)};
     }
     accumulator_.write(now, write->row, write->accumulate);
     take_bank(now, true, accumulator_.bank_of(write->row));

@@ -4,13 +4,15 @@
 
 #include <cstring>
 
+#include "hw/ports/command_fault.h"
+
 namespace systole::hw {
 
 void PortValues::transfer(Cycle now, const RequestBeat& beat) {
   if (beat.opcode == TlOpcodeA::kGet) {
     const std::uint64_t address = beat.address + beat.useful_first;
     if (!memory_.contains(address, beat.useful_bytes)) {
-      throw ModelError(now, unit_, "", fmt::format("command {} reads {} bytes at {:#x}, outside memory", beat.sequence, beat.useful_bytes, address));
+      throw CommandFault{now, unit_, beat.sequence, fmt::format("reads {} bytes at {:#x}, outside memory", beat.useful_bytes, address)};
     }
     if (values_ != nullptr) std::memcpy(values_->bytes(beat.values) + beat.useful_first, memory_.at(address, beat.useful_bytes), beat.useful_bytes);
     return;
@@ -22,7 +24,7 @@ void PortValues::transfer(Cycle now, const RequestBeat& beat) {
   const std::uint64_t address = window + static_cast<std::uint64_t>(first);
   const auto bytes = static_cast<std::uint64_t>(end - first);
   if (!memory_.contains(address, bytes)) {
-    throw ModelError(now, unit_, "", fmt::format("command {} writes {} bytes at {:#x}, outside memory", beat.sequence, bytes, address));
+    throw CommandFault{now, unit_, beat.sequence, fmt::format("writes {} bytes at {:#x}, outside memory", bytes, address)};
   }
   // The mask of a beat is one run of bytes.
   if (values_ != nullptr) std::memcpy(memory_.at(address, bytes), values_->bytes(beat.values) + first, bytes);

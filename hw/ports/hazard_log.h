@@ -13,6 +13,8 @@ class HazardLog {
   virtual ~HazardLog() = default;
   // `sequence`: number of the host's command that `instruction` comes from.
   virtual void hazard(Cycle now, const std::string& unit, const isa::Instruction& instruction, std::uint32_t sequence, const std::string& what) = 0;
+  // Two commands disturb each other, named by their numbers.
+  virtual void conflict(Cycle now, const std::string& unit, std::uint32_t first, std::uint32_t second, const std::string& what) = 0;
 };
 
 }  // namespace systole::hw

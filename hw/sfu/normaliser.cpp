@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "hw/ports/command_fault.h"
+
 namespace systole::hw {
 namespace {
 
@@ -24,10 +26,12 @@ std::uint32_t integer_root(std::uint32_t x) {
 
 }  // namespace
 
-Normaliser::Normaliser(const sc_core::sc_module_name& name, const MachineParams& params, RowActivator& activator)
+Normaliser::Normaliser(const sc_core::sc_module_name& name, const MachineParams& params, RowActivator& activator,
+                       HazardLog* hazards)
     : Unit(name),
       params_(params),
       activator_(activator),
+      hazards_(hazards),
       stats_(static_cast<std::size_t>(params.sfu.stats_ids)),
       free_(stats_.size(), 1),
       ledger_("normaliser", {{"idle", StateKind::kIdle, "holds no row"},
@@ -90,7 +94,10 @@ bool Normaliser::ready(Cycle now, int stats_id) {
 
 void Normaliser::accept(Cycle now, const StoreRow& row) {
   // The exponentials of the row that entered the lanes in this cycle are taken with the constants on the input port.
-  if (!sum_lanes_.empty() && sum_lanes_.back().entered == now && !sum_lanes_.back().summed) sum(sum_lanes_.back(), row.constants);
+  if (!sum_lanes_.empty() && sum_lanes_.back().entered == now && !sum_lanes_.back().summed) {
+    warn_foreign_constants(now, sum_lanes_.back(), row);
+    sum(sum_lanes_.back(), row.constants);
+  }
   Stats& stats = stats_[row.constants.stats_id];
   stats.row = row;
   activator_.pre_shift(stats.row);
@@ -108,6 +115,15 @@ void Normaliser::accept(Cycle now, const StoreRow& row) {
   }
   consumer_->wake_at(now + 1);
   wake_at(now + 1);
+}
+
+void Normaliser::warn_foreign_constants(Cycle now, const LaneEntry& entry, const StoreRow& row) {
+  const StoreRow& own = stats_[static_cast<std::size_t>(entry.id)].row;
+  const bool exponentials = own.norm == isa::NormCommand::kSumExp || own.norm == isa::NormCommand::kInvSumExp;
+  const StoreConstants& a = own.constants;
+  const StoreConstants& b = row.constants;
+  if (hazards_ == nullptr || !exponentials || (a.qb == b.qb && a.qc == b.qc && a.qln2 == b.qln2 && a.qln2_inv == b.qln2_inv)) return;
+  hazards_->conflict(now, name(), own.sequence, row.sequence, "the exponentials of the first are summed with the constants of the second, which enters the normaliser behind it");
 }
 
 bool Normaliser::lanes_busy(const std::deque<LaneEntry>& lanes, Cycle now) const {
@@ -252,9 +268,9 @@ void Normaliser::step(int id, Cycle now) {
   }
 }
 
-std::int64_t Normaliser::quotient(const Stats& stats) const {
+std::int64_t Normaliser::quotient(const Stats& stats, Cycle now) const {
   if (stats.count == 0) {
-    throw ModelError(name(), "", fmt::format("command {}: statistics over a multiple of 65536 elements (the counter has 16 bits)", stats.row.sequence));
+    throw CommandFault{now, name(), stats.row.sequence, "statistics over a multiple of 65536 elements: the counter has 16 bits"};
   }
   return stats.sum / stats.count;   // towards zero
 }
@@ -267,7 +283,7 @@ void Normaliser::step_division(int id, Cycle now) {
     if (sum_lane_id_ >= 0 || lanes_busy(sum_lanes_, now)) return;
     const bool special = activator_.has_values() && stats.sum == 0;
     divider_.start(now, special ? kSpecialOperand : params_.sfu.divider_latency);
-    if (activator_.has_values()) stats.quotient = quotient(stats);
+    if (activator_.has_values()) stats.quotient = quotient(stats, now);
     stats.next = stats.state == State::kGetMean ? State::kWaitMean : State::kWaitVariance;
     return;
   }

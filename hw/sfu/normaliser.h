@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "hw/ports/hazard_log.h"
 #include "hw/ports/store_stages.h"
 #include "hw/sfu/row_activator.h"
 #include "sim/kernel/unit.h"
@@ -16,7 +17,7 @@ namespace systole::hw {
 
 class Normaliser final : public Unit, public NormaliserPort {
  public:
-  Normaliser(const sc_core::sc_module_name& name, const MachineParams& params, RowActivator& activator);
+  Normaliser(const sc_core::sc_module_name& name, const MachineParams& params, RowActivator& activator, HazardLog* hazards);
   // Woken when a row can leave, and when an id may have become free.
   void bind(Unit& consumer, Unit& producer) {
     consumer_ = &consumer;
@@ -104,16 +105,18 @@ class Normaliser final : public Unit, public NormaliserPort {
   [[nodiscard]] bool lanes_busy(const std::deque<LaneEntry>& lanes, Cycle now) const;
   void lanes_out(Cycle now);
   void lanes_in(Cycle now);
+  void warn_foreign_constants(Cycle now, const LaneEntry& entry, const StoreRow& row);
   void sum(LaneEntry& entry, const StoreConstants& constants);
   void step(int id, Cycle now);
   void step_division(int id, Cycle now);
   void step_root(int id, Cycle now);
   void step_exp(int id, Cycle now);
-  [[nodiscard]] std::int64_t quotient(const Stats& stats) const;
+  [[nodiscard]] std::int64_t quotient(const Stats& stats, Cycle now) const;
   void account(Cycle now);
 
   const MachineParams params_;
   RowActivator& activator_;
+  HazardLog* hazards_;
   Unit* consumer_ = nullptr;
   Unit* producer_ = nullptr;
   std::vector<Stats> stats_;

@@ -111,12 +111,12 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const MachineParam
 
   store_controller_ = std::make_unique<StoreController>("store_controller", m, c.stores, c.store_progress, c.store_rows, c.completions);
   mvout_queues_ = std::make_unique<MvoutQueues>(m);
-  mvout_scale_stage_ = std::make_unique<MvoutScaleStage>("mvout_scale_stage", m, values, *scratchpad_, *mvout_queues_, c.write_register);
+  mvout_scale_stage_ = std::make_unique<MvoutScaleStage>("mvout_scale_stage", m, values, *scratchpad_, *mvout_queues_, c.write_register, hazards);
   mvout_norm_stage_ = std::make_unique<MvoutNormStage>("mvout_norm_stage", m, *accumulator_, *mvout_queues_);
   mvout_dispatch_ = std::make_unique<MvoutDispatch>("mvout_dispatch", m, values, *scratchpad_, *accumulator_, *mvout_queues_, c.store_rows, c.store_progress);
   activator_ = std::make_unique<RowActivator>(m, values);
   if (m.sfu.normaliser != 0) {
-    normaliser_ = std::make_unique<Normaliser>("normaliser", m, *activator_);
+    normaliser_ = std::make_unique<Normaliser>("normaliser", m, *activator_, hazards);
     normaliser_->bind(*mvout_scale_stage_, *mvout_norm_stage_);
   } else {
     pass_through_ = std::make_unique<PassThrough>(*activator_, *mvout_scale_stage_, *mvout_norm_stage_);

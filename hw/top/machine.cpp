@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
+#include <tuple>
 
 #include "hw/host/issuing_host.h"
 #include "hw/memory/ideal_memory.h"
 #include "hw/memory/soc/soc_memory.h"
+#include "hw/ports/command_fault.h"
 #include "hw/top/accelerator.h"
 
 namespace systole::hw {
@@ -21,18 +24,43 @@ const MachineParams& checked(const MachineParams& params) {
   throw ConfigError(text);
 }
 
-// Keeps the hazards as texts, each kind once per instruction.
+// Keeps the hazards as texts: each kind once per pair of commands, and no more than a reader would read.
 class HazardTexts final : public HazardLog {
  public:
+  static constexpr std::size_t kMost = 100;
+
   explicit HazardTexts(int revision) : revision_(revision) {}
+  void set_commands(std::vector<isa::Instruction> commands) { commands_ = std::move(commands); }
+
   void hazard(Cycle now, const std::string& unit, const isa::Instruction& instruction, std::uint32_t sequence, const std::string& what) override {
+    if (!is_new(sequence, sequence, what)) return;
     texts_.push_back(fmt::format("cycle {}: {}: command {} ({}): {}", now, unit, sequence, isa::disassemble(instruction, revision_), what));
   }
-  [[nodiscard]] const std::vector<std::string>& texts() const { return texts_; }
+  void conflict(Cycle now, const std::string& unit, std::uint32_t first, std::uint32_t second, const std::string& what) override {
+    if (!is_new(first, second, what)) return;
+    texts_.push_back(fmt::format("cycle {}: {}: commands {} ({}) and {} ({}): {}", now, unit, first, text_of(first), second, text_of(second), what));
+  }
+  [[nodiscard]] std::string text_of(std::uint32_t sequence) const {
+    return sequence < commands_.size() ? isa::disassemble(commands_[sequence], revision_) : std::string{};
+  }
+  [[nodiscard]] std::vector<std::string> texts() const {
+    std::vector<std::string> result = texts_;
+    if (left_out_ != 0) result.push_back(fmt::format("{} further warnings left out", left_out_));
+    return result;
+  }
 
  private:
+  bool is_new(std::uint32_t first, std::uint32_t second, const std::string& what) {
+    if (!seen_.insert({first, second, what}).second) return false;
+    if (texts_.size() < kMost) return true;
+    ++left_out_;
+    return false;
+  }
   const int revision_;
+  std::vector<isa::Instruction> commands_;
+  std::set<std::tuple<std::uint32_t, std::uint32_t, std::string>> seen_;
   std::vector<std::string> texts_;
+  std::size_t left_out_ = 0;
 };
 
 UnitAccount account_of(const Ledger& ledger, const std::vector<std::uint64_t>& cycles) {
@@ -129,8 +157,17 @@ MachineResult Machine::run(const isa::Program& program) {
     }
     if (!segment.bytes.empty()) std::memcpy(p.memory.at(segment.address, segment.bytes.size()), segment.bytes.data(), segment.bytes.size());
   }
+  std::vector<isa::Instruction> commands;
+  for (const isa::Item& item : program.items) {
+    if (item.kind == isa::ItemKind::kCommand) commands.push_back(item.instruction);
+  }
+  p.hazards.set_commands(std::move(commands));
   p.host.start(program);
-  p.scheduler.run(p.options.max_cycles);
+  try {
+    p.scheduler.run(p.options.max_cycles);
+  } catch (const CommandFault& fault) {
+    throw ModelError(fault.cycle, fault.unit, fmt::format("{}: {}", fault.sequence, p.hazards.text_of(fault.sequence)), fault.what);
+  }
   if (!p.scheduler.stopped()) {
     const bool deadlock = p.scheduler.now() < p.options.max_cycles;
     throw ModelError(p.scheduler.now(), "machine", "",
@@ -149,6 +186,14 @@ MachineResult Machine::run(const isa::Program& program) {
   for (const Cycle accept : log.accepts) result.accepts.push_back(accept - origin);
   result.counters = p.accelerator.counters();
   result.warnings = p.hazards.texts();
+  for (const Counter& counter : result.counters) {
+    if (counter.name == "accumulator.adder_conflicts") {
+      if (counter.value != 0) result.warnings.push_back(fmt::format("{} {}", counter.value, counter.text));
+    }
+  }
+  if (p.options.timing_only && p.params.sfu.iexp_as_igelu != 0 && p.params.sfu.normaliser != 0) {
+    result.warnings.push_back("timing-only run with the exponential of revision 2025: its sums may be zero, which shortens divisions; cycles of softmax are an upper bound");
+  }
   result.wakeups = p.scheduler.wakeups();
   if (p.soc != nullptr) {
     p.soc->drain();

@@ -1,5 +1,7 @@
 #include "hw/memory/soc/soc_memory.h"
 
+#include "hw/ports/command_fault.h"
+
 #include <fmt/format.h>
 
 #include "hw/memory/soc/fixed_latency.h"
@@ -85,7 +87,7 @@ void SocMemory::take_request(Cycle now) {
   if (beat.beat == 0) {
     const unsigned bytes = 1u << beat.lg_size;
     if (bytes > soc::kLineBytes || beat.address % bytes != 0) {
-      throw ModelError(now, name(), "", fmt::format("command {} asks for {} bytes at {:#x}; a request must lie inside a cache line", beat.sequence, bytes, beat.address));
+      throw CommandFault{now, name(), beat.sequence, fmt::format("asks for {} bytes at {:#x}; a request must lie inside a cache line", bytes, beat.address)};
     }
     slot = pool_.allocate();
     ++requests_;
