@@ -73,7 +73,7 @@ AttentionWeights attention(Generator& g, const RandomModel& r, std::size_t keys,
   for (std::size_t n = 0; n < r.heads; ++n) a.heads.push_back(head(g, r.d, dk, keys, r.probability_form == ProbabilityForm::Deferred));
   if (output) {
     a.wo = g.weights(r.d, r.d);
-    a.bo = g.bias(r.d, 5000);
+    a.bo = g.bias(r.d, r.bias);
   }
   return a;
 }
@@ -133,7 +133,7 @@ QuantisedModel random_model(const RandomModel& r) {
     layer.w1 = g.weights(r.d, r.f);
     layer.b1 = g.bias(r.f, 5000);
     layer.w2 = g.weights(r.f, r.d);
-    layer.b2 = g.bias(r.d, 5000);
+    layer.b2 = g.bias(r.d, r.bias);
     residual(g, r, layer.ffn_residual, inner, gpt2 ? 1.5 * middle : kActivation);
     if (r.activation == Activation::Gelu) {
       double s = 1.5 / middle;

@@ -14,6 +14,7 @@ struct RandomModel {
   std::size_t d = 64, f = 128, heads = 4, layers = 1;
   std::size_t encoder_layers = 0;
   std::size_t rows = 16, valid = 0, keys = 0, prefill = 0, vocabulary = 0;  // keys: rows of the other sequence
+  std::int32_t bias = 5000;  // largest bias
   unsigned seed = 1;
 };
 
