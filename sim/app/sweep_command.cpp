@@ -9,6 +9,7 @@
 #include "sim/app/simulation_options.h"
 #include "sim/app/version.h"
 #include "sim/base/errors.h"
+#include "sim/energy/energy.h"
 #include "sim/run/simulation.h"
 #include "sim/study/sweep.h"
 
@@ -24,6 +25,9 @@ study::PointResult simulate_point(const study::SweepPoint& point, const run::Sim
   result.cycles = results.cycles;
   result.macs = results.macs;
   result.utilization = run::utilisation(results.macs, results.cycles, point.machine.params.array.dim);
+  result.energy_pj = energy::energy_of(energy::run_counts(results.counters, results.memory.read_bytes, results.memory.write_bytes),
+                                       point.machine.params)
+                         .total_pj();
   result.cpu_seconds = results.performance.cpu_seconds;
   return result;
 }

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sim/config/parameters.h"
+#include "sim/energy/energy.h"
 #include "sim/report/run_report.h"
 
 namespace systole::report {
@@ -42,6 +43,15 @@ Json checks_json(const run::CheckResult& checks) {
   return json;
 }
 
+Json energy_json(const run::Results& r) {
+  const energy::Energy energy =
+      energy::energy_of(energy::run_counts(r.counters, r.memory.read_bytes, r.memory.write_bytes), r.machine.params);
+  Json json = {{"total_pj", energy.total_pj()}};
+  for (const energy::EnergyPart& part : energy.parts) json[part.name + "_pj"] = part.picojoules;
+  json["assumptions"] = energy::energy_assumptions();
+  return json;
+}
+
 }  // namespace
 
 std::string run_json(const run::Results& r, const std::string& version) {
@@ -65,6 +75,7 @@ std::string run_json(const run::Results& r, const std::string& version) {
   json["counters"] = Json::object();
   for (const hw::Counter& counter : r.counters) json["counters"][counter.name] = counter.value;
   json["memory"] = {{"read_bytes", r.memory.read_bytes}, {"write_bytes", r.memory.write_bytes}, {"transactions", r.memory.transactions}};
+  if (!r.counters.empty()) json["energy"] = energy_json(r);
   if (r.checks) json["checks"] = checks_json(*r.checks);
   json["warnings"] = r.warnings;
   const run::Performance& p = r.performance;
