@@ -67,7 +67,7 @@ UnitAccount account_of(const Ledger& ledger, const std::vector<std::uint64_t>& c
   UnitAccount account;
   account.unit = ledger.unit();
   for (std::size_t i = 0; i < cycles.size(); ++i) {
-    account.states.push_back({ledger.states()[i].name, ledger.states()[i].kind == StateKind::kStall, cycles[i]});
+    account.states.push_back({ledger.states()[i].name, ledger.states()[i].kind == StateKind::kStall, cycles[i], ledger.states()[i].text});
   }
   return account;
 }

@@ -15,6 +15,7 @@ struct StateCycles {
   std::string name;
   bool stall = false;
   std::uint64_t cycles = 0;
+  std::string text{};                // what the unit does or waits for
 };
 
 struct UnitAccount {
@@ -25,7 +26,7 @@ struct UnitAccount {
 struct Counter {
   std::string name;                  // e.g. "dma.reader.requests"
   std::uint64_t value = 0;
-  std::string text;
+  std::string text;                  // what is counted
 };
 
 struct RegionCycles {

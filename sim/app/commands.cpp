@@ -15,7 +15,7 @@ const std::vector<Command>& commands() {
       {"sweep", "simulate every point of a parameter grid or list", run_sweep},
       {"asm", "assemble a program's text into the binary container", run_asm},
       {"disasm", "print a binary container as text", run_disasm},
-      {"show", "explain what the tool knows: machine, presets, workloads, isa", run_show},
+      {"show", "explain what the tool knows: machine, presets, workloads, stats, isa", run_show},
       {"reproduce", "repeat a published study beside its numbers", run_reproduce},
       {"estimate", "time and traffic of a Transformer from an analytical model", run_estimate},
       {"stream", "simulate attention on a streaming-dataflow machine", run_stream},

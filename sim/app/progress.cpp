@@ -53,6 +53,19 @@ void PhaseLine::show(const std::string& text) {
   fmt::print(stderr, "\r\x1b[K{} ...", text);
   std::fflush(stderr);
   visible_ = true;
+  started_ = Clock::now();
+}
+
+void PhaseLine::show_cycles(const std::string& text, std::uint64_t now, std::uint64_t at_least) {
+  const Clock::time_point time = Clock::now();
+  if (!enabled_ || time - shown_ < kBetweenUpdates) return;
+  shown_ = time;
+  const double rate = static_cast<double>(now) / std::chrono::duration<double>(time - started_).count();
+  std::string line = fmt::format("\r\x1b[K{}: {:.1f} Mcycles, {:.1f} a second", text, static_cast<double>(now) / 1e6, rate / 1e6);
+  if (at_least > now) line += fmt::format(", at least {} left", duration(static_cast<double>(at_least - now) / rate));
+  fmt::print(stderr, "{}", line);
+  std::fflush(stderr);
+  visible_ = true;
 }
 
 void PhaseLine::clear() {

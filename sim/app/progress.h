@@ -39,11 +39,17 @@ class PhaseLine {
   PhaseLine& operator=(const PhaseLine&) = delete;
 
   void show(const std::string& text);
+  // How far the simulation is: cycles, rate, and the time left if the array were always busy from now on.
+  void show_cycles(const std::string& text, std::uint64_t now, std::uint64_t at_least);
   void clear();
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   bool enabled_;
   bool visible_ = false;
+  Clock::time_point started_ = Clock::now();   // of the phase
+  Clock::time_point shown_{};
 };
 
 }  // namespace systole::app

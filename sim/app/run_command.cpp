@@ -75,6 +75,8 @@ int run_run(const Words& words) {
   settings.threads = static_cast<unsigned>(processors());
   settings.progress = [&](const std::string& text) { phase.show(request.name + ": " + text); };
 
+  settings.on_cycle = [&](Cycle now, Cycle at_least) { phase.show_cycles(request.name + ": simulating", now, at_least); };
+
   const run::Results results = run::run_workload(request, machine, settings);
   phase.clear();
   if (options.prints_report()) fmt::print("{}", report::run_text(results, {arguments.has("every-layer")}));

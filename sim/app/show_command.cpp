@@ -3,12 +3,15 @@
 #include "isa/instruction.h"
 #include "sim/app/arguments.h"
 #include "sim/app/exit_code.h"
+#include "sim/app/simulation_options.h"
 #include "sim/base/errors.h"
 #include "sim/config/machine_config.h"
 #include "sim/config/presets.h"
 #include "sim/report/isa_page.h"
 #include "sim/report/machine_page.h"
+#include "sim/report/stats_page.h"
 #include "sim/report/workload_page.h"
+#include "sim/run/simulation.h"
 
 namespace systole::app {
 namespace {
@@ -46,20 +49,28 @@ void show_isa(const Arguments& arguments) {
   }
 }
 
+// The statistics are those that a run without commands leaves behind.
+void show_stats(const Arguments& arguments) {
+  Memory memory;
+  run::SimulationSettings settings;
+  settings.timing_only = true;
+  fmt::print("{}", report::stats_text(run::simulate(isa::Program{}, memory, machine_option(arguments, config::kDefaultPreset), settings).machine));
+}
+
 }  // namespace
 
 int run_show(const Words& words) {
-  Arguments arguments("systole show machine|presets|workloads|isa [NAME]",
+  Arguments arguments("systole show machine|presets|workloads|stats|isa [NAME]",
                       "Explains what the tool knows. machine: every parameter with value, default, legal values, meaning and source. presets: the machines that "
-                      "have a name. workloads: the models that have a name. isa: the instruction set, or one instruction with its fields.",
+                      "have a name. workloads: the models that have a name. stats: what every unit counts. isa: the instruction set, or one instruction with its fields.",
                       {"systole show machine", "systole show machine --machine survey --set dma.max_in_flight=32 --yaml > my_machine.yaml",
-                       "systole show machine --diff gemmini-2023 gemmini-2025", "systole show presets", "systole show workloads", "systole show isa", "systole show isa mvin"});
+                       "systole show machine --diff gemmini-2023 gemmini-2025", "systole show presets", "systole show workloads", "systole show stats", "systole show isa", "systole show isa mvin"});
   arguments.add("machine", po::value<std::string>(), "preset or YAML file (default: gemmini-2023)")
       .add("set", po::value<Words>()->composing(), "key=value: change a parameter; repeatable")
       .add_switch("diff", "machine: only the parameters in which two machines differ")
       .add_switch("yaml", "machine: as a file for --machine")
       .add_switch("markdown", "machine, isa: as a page")
-      .positional("what to show (machine, presets, workloads, isa)", 1, 3);
+      .positional("what to show (machine, presets, workloads, stats, isa)", 1, 3);
   if (!arguments.parse(words)) return kExitDone;
 
   const std::string& topic = arguments.words()[0];
@@ -73,8 +84,11 @@ int run_show(const Words& words) {
   } else if (topic == "workloads") {
     expect_no_name(arguments.words());
     fmt::print("{}", report::workloads_text());
+  } else if (topic == "stats") {
+    expect_no_name(arguments.words());
+    show_stats(arguments);
   } else {
-    throw ConfigError(fmt::format("unknown topic '{}'; nearest: '{}'", topic, nearest(topic, {"machine", "presets", "workloads", "isa"})));
+    throw ConfigError(fmt::format("unknown topic '{}'; nearest: '{}'", topic, nearest(topic, {"machine", "presets", "workloads", "stats", "isa"})));
   }
   return kExitDone;
 }

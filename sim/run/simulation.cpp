@@ -20,8 +20,10 @@ namespace {
 // Counts what crosses the memory port.
 class TrafficCounter final : public hw::PortLog {
  public:
-  void request(Cycle, const hw::RequestBeat& beat) override {
-    if (beat.last) ++traffic_.transactions;
+  explicit TrafficCounter(std::function<void(Cycle now)> progress) : progress_(std::move(progress)) {}
+
+  void request(Cycle now, const hw::RequestBeat& beat) override {
+    if (beat.last && ++traffic_.transactions % kBetweenProgress == 0) progress_(now);
     if (beat.opcode == hw::TlOpcodeA::kGet) {
       traffic_.read_bytes += std::uint64_t{1} << beat.lg_size;
     } else {
@@ -34,6 +36,9 @@ class TrafficCounter final : public hw::PortLog {
   [[nodiscard]] const MemoryTraffic& traffic() const { return traffic_; }
 
  private:
+  static constexpr std::uint64_t kBetweenProgress = 4096;   // transactions
+
+  std::function<void(Cycle)> progress_;
   MemoryTraffic traffic_;
 };
 
@@ -85,7 +90,10 @@ void add_hidden(CheckResult& checks, const std::string& text) {
 }  // namespace
 
 ProgramRun simulate(const isa::Program& program, Memory& memory, const config::MachineConfig& config, const SimulationSettings& settings) {
-  TrafficCounter traffic;
+  std::uint64_t macs = 0;
+  for (const isa::Region& region : program.regions) macs += region.macs;
+  const Cycle at_least = macs / static_cast<std::uint64_t>(config.params.array.dim * config.params.array.dim);
+  TrafficCounter traffic([&](Cycle now) { settings.on_cycle(now, at_least); });
   hw::MachineOptions options;
   options.scheduler = settings.scheduler;
   options.timing_only = settings.timing_only;

@@ -20,6 +20,8 @@ struct SimulationSettings {
   std::uint64_t max_cycles = 1'000'000'000'000;
   unsigned threads = 1;                  // of the quantisation; the result does not depend on it
   std::function<void(const std::string& phase)> progress = [](const std::string&) {};
+  // Called now and then during the simulation with the current cycle and the end if the array were always busy.
+  std::function<void(Cycle now, Cycle at_least)> on_cycle = [](Cycle, Cycle) {};
 };
 
 // Throws ConfigError (unknown workload, a size that does not fit), ModelError (the program misuses the machine).
