@@ -38,11 +38,15 @@ std::string machine_result(const isa::Trace& trace) {
   return crc32_text(result.measured.checks->at(0).crc32);
 }
 
-// Empty when both agree.
-std::string compare(const isa::Trace& trace, const TaskResult& result) {
+// Empty when both agree. A task of its own: one machine per process.
+std::string run_both(const isa::Trace& trace) {
   const std::string expected = oracle_result(trace);
-  if (result.end != TaskEnd::kDone) return result.text.empty() ? "crashed" : result.text;
-  return result.text == expected ? "" : "memory differs: oracle " + expected + ", machine " + result.text;
+  const std::string actual = machine_result(trace);
+  return actual == expected ? "" : "memory differs: oracle " + expected + ", machine " + actual;
+}
+
+std::string difference_of(const TaskResult& result) {
+  return result.end != TaskEnd::kDone && result.text.empty() ? "crashed" : result.text;
 }
 
 // What distinguishes one failure from another: its text without numbers.
@@ -58,8 +62,8 @@ std::string kind_of(const std::string& difference) {
 std::string failure(const isa::Trace& trace) {
   std::string difference;
   run_tasks(
-      1, 1, [&](std::size_t) { return machine_result(trace); },
-      [&](std::size_t, const TaskResult& result) { difference = compare(trace, result); });
+      1, 1, [&](std::size_t) { return run_both(trace); },
+      [&](std::size_t, const TaskResult& result) { difference = difference_of(result); });
   return difference;
 }
 
@@ -109,9 +113,9 @@ int main(int argc, char** argv) {
   }
   std::map<std::size_t, std::string> differences;
   run_tasks(
-      count, jobs, [&](std::size_t i) { return machine_result(test::emit(test::make_plan(first + i, options))); },
+      count, jobs, [&](std::size_t i) { return run_both(test::emit(test::make_plan(first + i, options))); },
       [&](std::size_t i, const TaskResult& result) {
-        const std::string difference = compare(test::emit(test::make_plan(first + i, options)), result);
+        const std::string difference = difference_of(result);
         if (!difference.empty()) differences[i] = difference;
       });
   for (const auto& [i, difference] : differences) std::cout << "seed " << first + i << ": " << difference << "\n";

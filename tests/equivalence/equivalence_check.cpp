@@ -1,0 +1,121 @@
+// Runs recorded streams under every scheduler, with units registered in reversed order and without values, and compares
+// everything a run leaves: what the expectation file records, accounts of all units, counters, regions, warnings.
+//   equivalence_check AT_MOST_CYCLES JOBS TRACE|DIRECTORY...
+// Streams that take longer than AT_MOST_CYCLES (by their expectation) are left out. Exit code 1 when a run differs.
+#include <cstdlib>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "isa/expectation.h"
+#include "isa/trace.h"
+#include "sim/app/trace_files.h"
+#include "sim/base/process_pool.h"
+#include "sim/config/trace_machine.h"
+#include "sim/replay/replay.h"
+
+using namespace systole;
+
+namespace {
+
+struct Mode {
+  const char* name;
+  SchedulerMode scheduler;
+  bool reversed;
+  bool timing_only;
+};
+
+// The first is the one that the others are compared with.
+constexpr Mode kModes[] = {
+    {"fast", SchedulerMode::kFast, false, false},
+    {"fast, reversed order", SchedulerMode::kFast, true, false},
+    {"native", SchedulerMode::kNative, false, false},
+    {"native, reversed order", SchedulerMode::kNative, true, false},
+    {"every cycle", SchedulerMode::kEveryCycle, false, false},
+    {"every cycle, reversed order", SchedulerMode::kEveryCycle, true, false},
+    {"timing only", SchedulerMode::kFast, false, true},
+};
+
+void append(std::ostream& out, const std::vector<hw::UnitAccount>& accounts) {
+  for (const hw::UnitAccount& account : accounts) {
+    for (const hw::StateCycles& state : account.states) out << account.unit << '.' << state.name << ' ' << state.cycles << '\n';
+  }
+}
+
+// One line per number. Without values: what a run without values has too.
+std::string describe(replay::ReplayResult result, bool with_values) {
+  std::ostringstream out;
+  if (!with_values) result.measured.checks.reset();
+  out << isa::format_expectation(result.measured) << '\n';
+  append(out, result.run.accounts);
+  for (const hw::RegionCycles& region : result.run.regions) {
+    out << "region " << region.region << ' ' << region.cycles << '\n';
+    append(out, region.accounts);
+  }
+  // Counters of overflows need values; wake-ups are what the schedulers differ in.
+  for (const hw::Counter& counter : result.run.counters) {
+    if (with_values || counter.name.find("overflow") == std::string::npos) out << counter.name << ' ' << counter.value << '\n';
+  }
+  for (const std::string& warning : result.run.warnings) out << warning << '\n';
+  return out.str();
+}
+
+std::string run(const std::string& path, const Mode& mode) {
+  const isa::Trace trace = isa::read_trace(path);
+  replay::ReplayOptions options;
+  options.scheduler = mode.scheduler;
+  options.reverse_order = mode.reversed;
+  options.timing_only = mode.timing_only;
+  replay::ReplayResult result = replay::replay_trace(trace, config::trace_machine(trace).params, options);
+  const std::string without = describe(result, false);
+  return mode.timing_only ? without : without + '\0' + describe(std::move(result), true);
+}
+
+// The first line of `actual` that is not in its place, beside what should be there.
+std::string first_difference(const std::string& expected, const std::string& actual) {
+  std::istringstream left(expected), right(actual);
+  std::string a, b;
+  while (true) {
+    const bool more_left = static_cast<bool>(std::getline(left, a));
+    const bool more_right = static_cast<bool>(std::getline(right, b));
+    if (!more_left && !more_right) return "";
+    if (!more_left || !more_right || a != b) return (more_left ? a : "nothing") + " | " + (more_right ? b : "nothing");
+  }
+}
+
+}  // namespace
+
+// libsystemc has a main() of its own that calls sc_main(); it is never called.
+extern "C" int sc_main(int, char**) { return 1; }
+
+int main(int argc, char** argv) {
+  if (argc < 4) {
+    std::cerr << "usage: equivalence_check AT_MOST_CYCLES JOBS TRACE|DIRECTORY...\n";
+    return 2;
+  }
+  const std::uint64_t at_most = std::strtoull(argv[1], nullptr, 10);
+  std::vector<std::string> paths;
+  for (const app::TraceFile& file : app::find_traces({argv + 3, argv + argc})) {
+    if (isa::read_expectation(isa::expectation_path(file.path)).cycles <= at_most) paths.push_back(file.path);
+  }
+  constexpr std::size_t kModeCount = std::size(kModes);
+  std::vector<TaskResult> results(paths.size() * kModeCount);
+  run_tasks(
+      results.size(), std::atoi(argv[2]), [&](std::size_t i) { return run(paths[i / kModeCount], kModes[i % kModeCount]); },
+      [&](std::size_t i, const TaskResult& result) { results[i] = result; });
+
+  std::size_t different = 0;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const TaskResult& reference = results[i - i % kModeCount];
+    std::string expected = reference.text;
+    if (kModes[i % kModeCount].timing_only) expected = expected.substr(0, expected.find('\0'));
+    const bool ran = reference.end == TaskEnd::kDone && results[i].end == TaskEnd::kDone;
+    if (ran && results[i].text == expected) continue;
+    ++different;
+    std::cout << paths[i / kModeCount] << ": " << kModes[i % kModeCount].name << ": "
+              << (ran ? first_difference(expected, results[i].text) : results[i].text) << '\n';
+  }
+  std::cout << paths.size() << " streams, " << kModeCount << " ways to run each: " << different << " runs differ\n";
+  return different == 0 && !paths.empty() ? 0 : 1;
+}
