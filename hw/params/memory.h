@@ -7,6 +7,8 @@ namespace systole::hw {
 
 enum class MemoryModel { kIdeal, kSoc };
 enum class L2State { kInvalid, kClean, kDirty };
+enum class DramKind { kFixed, kDdr3_1600, kDdr4_2400, kLpddr4_3200 };
+enum class PagePolicy { kOpen, kClosed };
 
 // What stands behind the DMA port.
 struct MemoryParams {
@@ -38,6 +40,12 @@ struct SocParams {
   int l2_put_beats = 40;
   int l2_grants = 8;
   int axi_bytes = 8;
+  DramKind dram = DramKind::kFixed;
+  PagePolicy dram_page = PagePolicy::kOpen;
+  int dram_read_queue = 16;
+  int dram_write_queue = 16;
+  int dram_controller_latency = 10;
+  int clock_mhz = 1000;
   int axi_latency = 30;
   int axi_write_latency = 10;
   L2State l2_state = L2State::kClean;
@@ -51,7 +59,13 @@ struct SocParams {
     v(self.l2_put_beats, "l2_put_beats", range(8, 1024), "beats of the buffer for written data", "block-inclusivecache Parameters.scala");
     v(self.l2_grants, "l2_grants", range(1, 64), "lines received from memory and not yet acknowledged", "rocket-chip TLCacheCork");
     v(self.axi_bytes, "axi_bytes", power_of_two(8, 64), "width of the AXI port behind the L2", "Chipyard ExtMem");
-    v(self.axi_latency, "axi_latency", range(1, 100000), "cycles from an AXI read address to its first data beat", "Systole");
+    v.choice(self.dram, "dram", Choices{"fixed", "ddr3_1600", "ddr4_2400", "lpddr4_3200"}, "memory behind AXI: fixed latency, or banks, rows and refresh of one channel", "JEDEC");
+    v.choice(self.dram_page, "dram_page", Choices{"open", "closed"}, "DRAM rows stay open, or are closed with the last access that waits for them", "Systole");
+    v(self.dram_read_queue, "dram_read_queue", range(1, 256), "lines that the DRAM controller can have to read", "Systole");
+    v(self.dram_write_queue, "dram_write_queue", range(4, 256), "lines that the DRAM controller can have to write", "Systole");
+    v(self.dram_controller_latency, "dram_controller_latency", range(1, 1000), "cycles of a line through controller and physical layer", "Systole");
+    v(self.clock_mhz, "clock_mhz", range(1, 5000), "clock of the SoC, in which all other cycles count; DRAM has its own", "Systole");
+    v(self.axi_latency, "axi_latency", range(1, 100000), "dram = fixed: cycles from an AXI read address to its first data beat", "Systole");
     v(self.axi_write_latency, "axi_write_latency", range(1, 100000), "cycles from the last AXI write beat to its answer", "Systole");
     v.choice(self.l2_state, "l2_state", Choices{"inv", "clean", "dirty"}, "lines that fill the L2 before the first command", "Systole");
   }

@@ -25,6 +25,17 @@ struct L2Counts {
   std::uint64_t victims_dirty = 0;
 };
 
+// Lines at the DRAM controller behind the L2.
+struct DramCounts {
+  std::uint64_t reads = 0;
+  std::uint64_t writes = 0;
+  std::uint64_t forwarded = 0;             // reads answered from the queue of writes
+  std::uint64_t row_hits = 0;              // accesses whose row was open
+  std::uint64_t row_misses = 0;            // the bank was closed
+  std::uint64_t row_conflicts = 0;         // another row was open
+  std::uint64_t refreshes = 0;
+};
+
 enum class AxiBeat : std::uint8_t { kReadAddress, kWriteAddress, kRead, kWritten };
 
 // Cycle numbers are the simulation's own.

@@ -198,6 +198,22 @@ MachineResult Machine::run(const isa::Program& program) {
   if (p.soc != nullptr) {
     p.soc->drain();
     result.l2 = p.soc->counts();
+    const L2Counts& l2 = *result.l2;
+    const auto count = [&](const char* name, std::uint64_t value, const char* text) { result.counters.push_back({name, value, text}); };
+    count("memory.l2.hits", l2.hits, "requests whose line was in the L2 or on its way");
+    count("memory.l2.misses", l2.misses, "requests whose line was not");
+    count("memory.l2.allocations", l2.allocations, "misses that were not fetched because the whole line was written");
+    count("memory.l2.victims_clean", l2.victims_clean, "lines given up unchanged");
+    count("memory.l2.victims_dirty", l2.victims_dirty, "lines written back");
+    if (const DramCounts* dram = p.soc->dram_counts()) {
+      count("memory.dram.reads", dram->reads, "lines read");
+      count("memory.dram.writes", dram->writes, "lines written");
+      count("memory.dram.forwarded", dram->forwarded, "reads answered from the queue of writes");
+      count("memory.dram.row_hits", dram->row_hits, "accesses whose row was open");
+      count("memory.dram.row_misses", dram->row_misses, "accesses to a closed bank");
+      count("memory.dram.row_conflicts", dram->row_conflicts, "accesses for which another row was closed");
+      count("memory.dram.refreshes", dram->refreshes, "refreshes of all banks");
+    }
   }
 
   // Regions: from the first item of one to the first item of the next. What precedes the first acceptance is not part of the run.

@@ -4,6 +4,7 @@ namespace systole::hw::soc {
 
 void OuterPort::choose(Cycle now) {
   moved_ = false;
+  if (memory_.work_at() <= now) memory_.advance(now);
   const bool read = memory_.read_offered() <= now;
   write_seen_ = memory_.write_offered() <= now;
   chosen_ = Source::kNone;
@@ -86,7 +87,7 @@ void OuterPort::deliver(Cycle now) {
       refills_.push(now, {Refill::Kind::kReleased, memory_.write_id()});
       --outstanding_;
       if (log_ != nullptr) log_->axi(now, AxiBeat::kWritten, 0);
-      memory_.take_write(now);
+      memory_.take_write();
       break;
     case Source::kReleased: refills_.push(now, {Refill::Kind::kReleased, released_.pop(now)}); break;
     case Source::kPermission:

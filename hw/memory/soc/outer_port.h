@@ -43,8 +43,8 @@ class OuterPort {
   // Nothing inside but what waits for memory?
   [[nodiscard]] bool empty() const { return acquires_.empty() && grant_acks_.empty() && refills_.empty() && released_.empty() && permitted_.empty(); }
   [[nodiscard]] bool memory_idle() const { return outstanding_ == 0; }
-  // First cycle in which memory has an answer.
-  [[nodiscard]] Cycle next_answer() const { return std::min(memory_.read_offered(), memory_.write_offered()); }
+  // First cycle in which memory has an answer or something to do.
+  [[nodiscard]] Cycle next_answer() const { return std::min({memory_.read_offered(), memory_.write_offered(), memory_.work_at()}); }
   [[nodiscard]] bool moved() const { return moved_; }
 
  private:

@@ -17,10 +17,6 @@ namespace {
 
 constexpr Cycle kDrainLimit = 1'000'000;   // far beyond any write-back
 
-std::unique_ptr<soc::AxiMemory> make_axi_memory(const MachineParams& params, const soc::Geometry& geometry) {
-  return std::make_unique<soc::FixedLatencyMemory>(static_cast<Cycle>(params.soc.axi_latency), static_cast<Cycle>(params.soc.axi_write_latency), geometry.axi_beats);
-}
-
 }  // namespace
 
 SocMemory::SocMemory(const sc_core::sc_module_name& name, const MachineParams& params, Memory& memory, ValuePlane* values, Channel<RequestBeat>& in_request,
@@ -33,10 +29,26 @@ SocMemory::SocMemory(const sc_core::sc_module_name& name, const MachineParams& p
       out_response_(out_response),
       port_log_(port_log),
       memory_log_(memory_log),
-      axi_(make_axi_memory(params, geometry_)),
+      axi_(make_axi_memory()),
       cache_(params, pool_, *axi_, tile_requests_, tile_answers_, memory_log) {
   in_request_.bind_reader(*this);
   out_response_.bind_writer(*this);
+}
+
+std::unique_ptr<soc::AxiMemory> SocMemory::make_axi_memory() {
+  const SocParams& soc = params_.soc;
+  switch (soc.dram) {
+    case DramKind::kFixed:
+      return std::make_unique<soc::FixedLatencyMemory>(static_cast<Cycle>(soc.axi_latency), static_cast<Cycle>(soc.axi_write_latency), geometry_.axi_beats);
+    case DramKind::kDdr3_1600:
+    case DramKind::kDdr4_2400:
+    case DramKind::kLpddr4_3200: {
+      auto dram = std::make_unique<soc::Dram>(soc, geometry_.axi_beats);
+      dram_ = dram.get();
+      return dram;
+    }
+  }
+  SYSTOLE_CHECK(false);
 }
 
 void SocMemory::place(const ResidentRange& range) {
@@ -138,6 +150,8 @@ L2Counts SocMemory::counts() const {
   counts.victims_dirty = c.victims_dirty;
   return counts;
 }
+
+const DramCounts* SocMemory::dram_counts() const { return dram_ == nullptr ? nullptr : &dram_->counts(); }
 
 std::string SocMemory::state_text() const { return cache_.state_text(); }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hw/memory/port_values.h"
+#include "hw/memory/soc/dram.h"
 #include "hw/memory/soc/inclusive_cache.h"
 #include "hw/ports/memory_log.h"
 #include "hw/ports/port_log.h"
@@ -26,8 +27,10 @@ class SocMemory final : public Unit {
   // After the program: write-backs that are still under way come to their end. Returns nothing new for the accelerator.
   void drain();
   [[nodiscard]] L2Counts counts() const;
+  [[nodiscard]] const DramCounts* dram_counts() const;   // null: a memory of fixed latency
 
  private:
+  std::unique_ptr<soc::AxiMemory> make_axi_memory();
   void take_request(Cycle now);
   bool send_response(Cycle now);
 
@@ -41,6 +44,7 @@ class SocMemory final : public Unit {
   soc::RequestPool pool_;
   Channel<soc::RequestItem> tile_requests_{"tile_requests", 1, 2};
   Channel<soc::RequestSlot> tile_answers_{"tile_answers", 1, 2};
+  soc::Dram* dram_ = nullptr;                                           // axi_, when it is one
   std::unique_ptr<soc::AxiMemory> axi_;
   soc::InclusiveCache cache_;
   soc::RequestSlot entering_[2] = {soc::kNoRequest, soc::kNoRequest};   // requests whose beats are not complete, by client
