@@ -2,18 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "hw/host/command_decoder.h"
 #include "sim/base/errors.h"
 
 namespace systole::hw {
-namespace {
-
-bool has_two_forms(isa::Op op) {
-  return op == isa::Op::kLoopConv1 || op == isa::Op::kLoopConv1Rect || op == isa::Op::kLoopConv2 || op == isa::Op::kLoopConv2Rect ||
-         op == isa::Op::kLoopConv3 || op == isa::Op::kLoopConv3Rect;
-}
-
-}  // namespace
-
 IssuingHost::IssuingHost(const sc_core::sc_module_name& name, const HostParams& params, Channel<Command>& out, Callbacks callbacks)
     : Unit(name),
       params_(params),
@@ -114,9 +106,8 @@ BusyLine* IssuingHost::busy_line(Cycle cycle) const {
 }
 
 Command IssuingHost::decode(const isa::Instruction& instruction, Cycle now) const {
-  std::optional<isa::Op> op = isa::decode(instruction, params_.revision);
-  if (op && has_two_forms(*op)) op = isa::decode(instruction, params_.loop_conv_revision);
-  if (!op || isa::info(*op).queue == isa::Queue::kHost) {
+  const std::optional<isa::Op> op = decode_host_command(instruction, params_.revision, params_.loop_conv_revision);
+  if (!op) {
     throw ModelError(now, name(), fmt::format("command {}: {}", log_.accepts.size(), isa::disassemble(instruction, params_.revision)),
                      fmt::format("funct {} is not an instruction of revision {}", instruction.funct, params_.revision));
   }

@@ -10,6 +10,7 @@
 #include "hw/host/issuing_host.h"
 #include "hw/memory/ideal_memory.h"
 #include "hw/memory/soc/soc_memory.h"
+#include "hw/memory/tlm_memory.h"
 #include "hw/ports/command_fault.h"
 #include "hw/top/accelerator.h"
 
@@ -99,6 +100,11 @@ struct Machine::Parts {
   }
 
   std::unique_ptr<Unit> make_memory() {
+    if (options.tlm_memory) {
+      auto unit = std::make_unique<TlmMemory>("memory", params, *options.tlm_memory, scheduler, values.get(), port_request, port_response, options.port_log);
+      tlm = unit.get();
+      return unit;
+    }
     switch (params.memory.model) {
       case MemoryModel::kIdeal:
         if (!options.resident.empty()) throw ConfigError("resident lines need the cache of memory.model = soc");
@@ -140,6 +146,7 @@ struct Machine::Parts {
   Accelerator accelerator;
   IssuingHost host;
   SocMemory* soc = nullptr;
+  TlmMemory* tlm = nullptr;
   std::unique_ptr<Unit> port;           // what answers at the memory port
   std::vector<Boundary> boundaries;
 };
@@ -148,6 +155,11 @@ Machine::Machine(const MachineParams& params, Memory& memory, const MachineOptio
     : parts_(std::make_unique<Parts>(params, memory, options)) {}
 
 Machine::~Machine() = default;
+
+TlmMemory& Machine::tlm_memory() {
+  if (parts_->tlm == nullptr) throw ConfigError("this machine has no TLM socket: MachineOptions::tlm_memory is not set");
+  return *parts_->tlm;
+}
 
 MachineResult Machine::run(const isa::Program& program) {
   Parts& p = *parts_;

@@ -2,6 +2,7 @@
 // A machine: accelerator, memory and the host that issues commands. One per process (a SystemC kernel is process-wide state).
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,16 @@
 
 namespace systole::hw {
 
+class TlmMemory;
+enum class TlmStyle : std::uint8_t;
+
 struct MachineOptions {
   SchedulerMode scheduler = SchedulerMode::kFast;
   bool timing_only = false;              // no values: memory stays as it is, cycles are the same
   Cycle max_cycles = 1'000'000'000'000;
   PortLog* port_log = nullptr;           // receives every beat on the memory port, when given
   MemoryLog* memory_log = nullptr;       // memory.model = soc: receives every beat on AXI, when given
+  std::optional<TlmStyle> tlm_memory;    // instead of memory.model: a memory of the user's own, bound to tlm_memory().socket
   std::vector<ResidentRange> resident;   // memory.model = soc: lines in the L2 before the first command, in this order
   int loop_conv_revision = 2023;         // form of the convolution's configuration words: 2023 square, 2025 rectangular
   bool reverse_order = false;            // units are registered in the opposite order: a test that order does not matter
@@ -35,6 +40,9 @@ class Machine {
   // Loads the program's image into memory and runs it to its end. Throws ModelError when the program misuses the machine, deadlocks, or
   // exceeds max_cycles.
   MachineResult run(const isa::Program& program);
+
+  // The port's TLM-2.0 initiator (hw/memory/tlm_memory.h); only with MachineOptions::tlm_memory. Bind its socket before run().
+  [[nodiscard]] TlmMemory& tlm_memory();
 
  private:
   struct Parts;

@@ -42,31 +42,42 @@ void Scheduler::add_group(const std::string&, const std::vector<Unit*>& members)
 void Scheduler::run(Cycle max_cycles) {
   max_cycles_ = max_cycles;
   if (!started_) {
-    started_ = true;
-    origin_ = sc_core::sc_time_stamp();
     // "Simulation stopped by user" is no news: stopping is how every run ends.
     sc_core::sc_report_handler::set_actions("/OSCI/SystemC", sc_core::SC_INFO, sc_core::SC_DO_NOTHING);
-    for (auto& entity : entities_) {
-      Entity* e = entity.get();
-      sc_core::sc_spawn_options options;
-      options.spawn_method();
-      options.set_sensitivity(&e->event);
-      sc_core::sc_spawn([this, e] { activate(*e); }, sc_core::sc_gen_unique_name("evaluate"), &options);
-      if (mode_ == SchedulerMode::kNative) {
-        e->wheel.set_alarm(
-            [](void* owner, Cycle at) {
-              Entity& woken = *static_cast<Entity*>(owner);
-              if (woken.running || at >= woken.armed) return;
-              woken.armed = at;
-              const sc_core::sc_time when = woken.scheduler->time_of(at);
-              woken.event.notify(when > sc_core::sc_time_stamp() ? when - sc_core::sc_time_stamp() : sc_core::SC_ZERO_TIME);
-            },
-            e);
-      }
-    }
+    spawn();
   }
   sc_core::sc_start();
-  if (error_) std::rethrow_exception(error_);
+  check();
+}
+
+void Scheduler::launch() {
+  SYSTOLE_CHECK(!started_);
+  embedded_ = true;
+  spawn();
+}
+
+void Scheduler::spawn() {
+  started_ = true;
+  origin_ = sc_core::sc_time_stamp();
+  for (auto& entity : entities_) {
+    Entity* e = entity.get();
+    sc_core::sc_spawn_options options;
+    options.spawn_method();
+    options.set_sensitivity(&e->event);
+    sc_core::sc_spawn([this, e] { activate(*e); }, sc_core::sc_gen_unique_name("evaluate"), &options);
+    // A run of our own sees every wake-up itself; with one process for all units that is all there are.
+    if (mode_ == SchedulerMode::kNative || embedded_) {
+      e->wheel.set_alarm(
+          [](void* owner, Cycle at) {
+            Entity& woken = *static_cast<Entity*>(owner);
+            if (woken.running || at >= woken.armed) return;
+            woken.armed = at;
+            const sc_core::sc_time when = woken.scheduler->time_of(at);
+            woken.event.notify(when > sc_core::sc_time_stamp() ? when - sc_core::sc_time_stamp() : sc_core::SC_ZERO_TIME);
+          },
+          e);
+    }
+  }
 }
 
 void Scheduler::activate(Entity& entity) {
@@ -75,7 +86,10 @@ void Scheduler::activate(Entity& entity) {
     if (mode_ == SchedulerMode::kNative) {
       advance_native(entity);
     } else {
+      entity.armed = kNever;
+      entity.running = true;
       advance_fast(entity);
+      entity.running = false;
     }
   } catch (...) {
     // An exception must not cross the SystemC kernel, which would turn it into a report.
@@ -97,17 +111,25 @@ void Scheduler::advance_fast(Entity& entity) {
     Cycle next = entity.wheel.next();
     if (next == kNever || next > max_cycles_) break;
     if (mode_ == SchedulerMode::kEveryCycle && entity.wheel.now() + 1 < next) next = entity.wheel.now() + 1;
+    // A notification of this very time (a request that has just left for a TLM target) comes first.
+    if (sc_core::sc_pending_activity_at_current_time()) {
+      const sc_core::sc_time when = time_of(next);
+      entity.armed = next;
+      entity.event.notify(when > sc_core::sc_time_stamp() ? when - sc_core::sc_time_stamp() : sc_core::SC_ZERO_TIME);
+      return;
+    }
     // Nothing foreign can happen before SystemC's own next event, so running ahead up to it is exact.
     if (sc_core::sc_pending_activity_at_future_time()) {
       const sc_core::sc_time foreign = sc_core::sc_time_stamp() + sc_core::sc_time_to_pending_activity();
       if (time_of(next) > foreign) {
+        entity.armed = next;
         entity.event.notify(std::max(time_of(next), foreign) - sc_core::sc_time_stamp());
         return;
       }
     }
     run_cycle(entity, next);
   }
-  sc_core::sc_stop();
+  if (!embedded_) sc_core::sc_stop();
 }
 
 void Scheduler::advance_native(Entity& entity) {

@@ -32,7 +32,18 @@ class Scheduler : public sc_core::sc_module {
   void run(Cycle max_cycles);
   void stop() { stopped_ = true; }
 
+  // Instead of run(), for units inside a simulation that others start and stop: once, during elaboration. The scheduler sleeps while there is
+  // nothing to do and ends the simulation only when a unit throws; check() then rethrows the error.
+  void launch();
+  void check() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
   [[nodiscard]] Cycle now() const { return now_; }
+  // SystemC's time of a cycle; the cycle that holds a time; the first cycle that does not begin before it.
+  [[nodiscard]] sc_core::sc_time time_of(Cycle cycle) const { return origin_ + period_ * static_cast<double>(cycle); }
+  [[nodiscard]] Cycle cycle_of(const sc_core::sc_time& time) const { return (time - origin_).value() / period_.value(); }
+  [[nodiscard]] Cycle cycle_not_before(const sc_core::sc_time& time) const { return ((time - origin_).value() + period_.value() - 1) / period_.value(); }
   [[nodiscard]] bool stopped() const { return stopped_; }
   [[nodiscard]] std::uint64_t wakeups() const { return wakeups_; }
   // Every unit that has something to say about itself, one per line: the report of a deadlock.
@@ -41,11 +52,11 @@ class Scheduler : public sc_core::sc_module {
  private:
   struct Entity;   // one wheel with its units and, in native mode, its process
 
+  void spawn();
   void activate(Entity& entity);
   void advance_fast(Entity& entity);
   void advance_native(Entity& entity);
   void run_cycle(Entity& entity, Cycle cycle);
-  [[nodiscard]] sc_core::sc_time time_of(Cycle cycle) const { return origin_ + period_ * static_cast<double>(cycle); }
 
   SchedulerMode mode_;
   sc_core::sc_time period_;
@@ -54,6 +65,7 @@ class Scheduler : public sc_core::sc_module {
   Cycle now_ = 0;
   Cycle max_cycles_ = kNever;
   bool started_ = false;
+  bool embedded_ = false;
   bool stopped_ = false;
   std::uint64_t wakeups_ = 0;
   std::exception_ptr error_;
