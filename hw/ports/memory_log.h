@@ -36,6 +36,18 @@ struct DramCounts {
   std::uint64_t refreshes = 0;
 };
 
+// Cycles that the DMA's reads waited, from their request beat to the first beat of their answer. The parts add up to the whole.
+struct ReadWaits {
+  std::uint64_t total = 0;
+  std::uint64_t mshr_full = 0;             // before the L2 takes the request: no MSHR, or no room in its queues
+  std::uint64_t same_set = 0;              // behind another request to the set, or to the same line on its way
+  std::uint64_t row_miss = 0;              // DRAM opens a row
+  std::uint64_t refresh = 0;               // DRAM refreshes
+  std::uint64_t miss = 0;                  // the rest of fetching a line
+  std::uint64_t hit = 0;                   // lookup, data banks and way back of a line that is there
+  std::uint64_t bus = 0;                   // in the data pipeline and on the bus behind other answers
+};
+
 enum class AxiBeat : std::uint8_t { kReadAddress, kWriteAddress, kRead, kWritten };
 
 // Cycle numbers are the simulation's own.

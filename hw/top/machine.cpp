@@ -217,6 +217,15 @@ MachineResult Machine::run(const isa::Program& program) {
     count("memory.l2.allocations", l2.allocations, "misses that were not fetched because the whole line was written");
     count("memory.l2.victims_clean", l2.victims_clean, "lines given up unchanged");
     count("memory.l2.victims_dirty", l2.victims_dirty, "lines written back");
+    const ReadWaits& waits = p.soc->read_waits();
+    count("memory.read_wait.total", waits.total, "cycles from a read's request to the first beat of its answer, all reads; the sum of the following");
+    count("memory.read_wait.mshr_full", waits.mshr_full, "no MSHR of the L2 is free, or its queues are full");
+    count("memory.read_wait.same_set", waits.same_set, "behind another request to the set, or for a line on its way");
+    count("memory.read_wait.row_miss", waits.row_miss, "DRAM opens a row");
+    count("memory.read_wait.refresh", waits.refresh, "DRAM refreshes");
+    count("memory.read_wait.miss", waits.miss, "the rest of fetching a line");
+    count("memory.read_wait.hit", waits.hit, "lookup, data banks and way back of a line that is there");
+    count("memory.read_wait.bus", waits.bus, "behind other answers in the L2's data pipeline and on the bus");
     if (const DramCounts* dram = p.soc->dram_counts()) {
       count("memory.dram.reads", dram->reads, "lines read");
       count("memory.dram.writes", dram->writes, "lines written");

@@ -30,6 +30,9 @@ class AxiMemory {
   [[nodiscard]] Cycle read_offered() const { return read_offered_; }
   [[nodiscard]] Cycle write_offered() const { return writes_.empty() ? kNever : writes_.front().at; }
   [[nodiscard]] unsigned read_id() const { return reads_.front().id; }
+  // Cycles of the line's wait that were spent opening its row and refreshing.
+  [[nodiscard]] Cycle read_row_wait() const { return reads_.front().row_wait; }
+  [[nodiscard]] Cycle read_refresh_wait() const { return reads_.front().refresh_wait; }
   [[nodiscard]] unsigned write_id() const { return writes_.front().id; }
   void take_read(Cycle now) {
     if (++beat_ == beats_) {
@@ -42,15 +45,15 @@ class AxiMemory {
 
  protected:
   // The line of `id` can be sent from `at` on. Lines leave in that order; a burst under way is not interrupted.
-  void answer_read(Cycle now, unsigned id, Cycle at) {
+  void answer_read(Cycle now, unsigned id, Cycle at, Cycle row_wait = 0, Cycle refresh_wait = 0) {
     auto place = reads_.end();
     const auto first = reads_.begin() + (beat_ != 0 ? 1 : 0);
     while (place != first && std::prev(place)->at > at) --place;
     const bool head = place == reads_.begin();
-    reads_.insert(place, {id, at});
+    reads_.insert(place, {id, at, row_wait, refresh_wait});
     if (head) offer_read(now);
   }
-  void answer_write(unsigned id, Cycle at) { writes_.push_back({id, at}); }
+  void answer_write(unsigned id, Cycle at) { writes_.push_back({id, at, 0, 0}); }
 
   Cycle work_at_ = kNever;
 
@@ -58,6 +61,8 @@ class AxiMemory {
   struct Answer {
     unsigned id;
     Cycle at;
+    Cycle row_wait;
+    Cycle refresh_wait;
   };
   void offer_read(Cycle earliest) { read_offered_ = reads_.empty() ? kNever : std::max(earliest, reads_.front().at); }
 

@@ -171,8 +171,14 @@ DramClock Dram::refresh_step(DramClock clock) {
   const DramClock at = state_.earliest(DramCommand::kRefresh, 0);
   if (at > clock) return at;
   issue(clock, DramCommand::kRefresh, 0, 0);
+  book_refresh(next_refresh_, clock + timing_.rfc);
   next_refresh_ += timing_.refi;
   return clock + 1;
+}
+
+// Every read that waits meanwhile waits for the refresh. Those that come before it ends are not counted for it.
+void Dram::book_refresh(DramClock begin, DramClock end) {
+  for (Request& request : reads_) request.refreshing += end - std::max(begin, std::min(request.arrival, end));
 }
 
 void Dram::finish(Cycle now, DramClock clock, std::deque<Request>& queue, std::size_t index) {
@@ -181,7 +187,8 @@ void Dram::finish(Cycle now, DramClock clock, std::deque<Request>& queue, std::s
   ++(!request.opened ? counts_.row_hits : request.conflict ? counts_.row_conflicts : counts_.row_misses);
   if (&queue == &reads_) {
     const Cycle arrived = cycle_at(clock + timing_.cl + timing_.burst) + controller_latency_;
-    answer_read(now, request.id, arrived);
+    const DramClock row = request.opened ? timing_.rcd + (request.conflict ? timing_.rp : 0) : 0;
+    answer_read(now, request.id, arrived, cycle_at(row), cycle_at(request.refreshing));
   }
   if (closed_page_ && !row_wanted(request.bank, request.row)) {
     // Auto-precharge: the part closes the row itself as early as it may.

@@ -42,6 +42,7 @@ class Dram final : public AxiMemory {
     DramClock arrival = 0;
     bool opened = false;       // its row had to be opened for it
     bool conflict = false;     // after another row was closed
+    DramClock refreshing = 0;  // clocks of its wait in which refreshes kept everything waiting
   };
   [[nodiscard]] Request request_of(Cycle now, unsigned id, std::uint64_t address) const;
   [[nodiscard]] DramClock clock_at(Cycle cycle) const { return static_cast<DramClock>((cycle * cycle_ps_ + tck_ps_ - 1) / tck_ps_); }   // first edge not before
@@ -52,6 +53,7 @@ class Dram final : public AxiMemory {
   void issue(DramClock clock, DramCommand command, unsigned bank, std::int64_t row);
   DramClock step(Cycle now, DramClock clock);
   DramClock refresh_step(DramClock clock);
+  void book_refresh(DramClock begin, DramClock end);
   void finish(Cycle now, DramClock clock, std::deque<Request>& queue, std::size_t index);
 
   const DramTiming& timing_;
@@ -68,7 +70,7 @@ class Dram final : public AxiMemory {
   std::deque<Request> writes_;
   bool draining_ = false;
   DramClock clock_ = 0;             // first edge not yet worked on
-  DramClock next_refresh_;
+  DramClock next_refresh_;         // when it is due
   DramCounts counts_;
 };
 

@@ -147,13 +147,17 @@ bool InclusiveCache::step(Cycle now) {
       if (successor != kNoRequest) {
         if (!intake.follows) mshrs_.dequeue(index, pool_);
         mshrs_.allocate(index, successor, pool_[successor]);
-        if (same_line) mshrs_.start_hit(index, pool_[successor].is_put(), dirty_after);
+        pool_[successor].at_mshr = now;
+        if (same_line) {
+          pool_[successor].line_ready = now;
+          mshrs_.start_hit(index, pool_[successor].is_put(), dirty_after);
+        }
       }
     }
   }
 
   // ---- directory
-  if (lookup_.mshr != kNoMshr) finish_lookup();
+  if (lookup_.mshr != kNoMshr) finish_lookup(now);
   lookup_ = read;
   if (read.mshr != kNoMshr) directory_.read();
   else directory_.settle_write();
@@ -165,7 +169,7 @@ bool InclusiveCache::step(Cycle now) {
     const unsigned beats = taken.kind == Refill::Kind::kRead ? geometry_.axi_beats : 1;
     const bool last = refill_beat_ + 1 == beats;
     refill_beat_ = last ? 0 : refill_beat_ + 1;
-    if (refill_first || last) refilled(taken, last);
+    if (refill_first || last) refilled(now, taken, last);
   }
 
   // ---- intake
@@ -181,6 +185,8 @@ bool InclusiveCache::step(Cycle now) {
   }
   if (intake.first_beat || intake.later_beat) {
     Request& request = pool_[item->request];
+    if (intake.first_beat) request.at_l2 = now;
+    if (intake.allocated != kNoMshr) request.at_mshr = now;
     if (request.is_put()) {
       ++request.pushed;
       ++put_beats_;
@@ -197,12 +203,13 @@ bool InclusiveCache::step(Cycle now) {
   return true;
 }
 
-void InclusiveCache::finish_lookup() {
+void InclusiveCache::finish_lookup(Cycle now) {
   const unsigned index = lookup_.mshr;
   Request& request = pool_[lookup_.request];
   const DirectoryResult result = directory_.result(request.set, request.tag);
   mshrs_[index].way = result.way;
   if (result.hit) {
+    request.line_ready = now;
     mshrs_.start_hit(index, request.is_put(), result.entry.dirty);
     return;
   }
@@ -212,12 +219,18 @@ void InclusiveCache::finish_lookup() {
   mshrs_.start_miss(index, result.entry);
 }
 
-void InclusiveCache::refilled(const Refill& refill, bool last) {
+void InclusiveCache::refilled(Cycle now, const Refill& refill, bool last) {
   if (refill.kind == Refill::Kind::kReleased) {
     mshrs_.released(refill.mshr);
     return;
   }
-  mshrs_.granted(refill.mshr, last, pool_[mshrs_[refill.mshr].request].offset == 0);
+  Request& request = pool_[mshrs_[refill.mshr].request];
+  if (request.line_ready == 0 && (last || request.offset == 0)) {
+    request.line_ready = now;
+    request.row_wait = refill.row_wait;
+    request.refresh_wait = refill.refresh_wait;
+  }
+  mshrs_.granted(refill.mshr, last, request.offset == 0);
 }
 
 bool InclusiveCache::idle() const {

@@ -57,8 +57,8 @@ class InclusiveCache {
   };
   [[nodiscard]] Intake look_at_input(const Schedule& schedule, const RequestItem* item) const;
   void send_answer(Cycle now);
-  void finish_lookup();
-  void refilled(const Refill& refill, bool last);
+  void finish_lookup(Cycle now);
+  void refilled(Cycle now, const Refill& refill, bool last);
 
   const Geometry geometry_;
   const unsigned queued_limit_;

@@ -78,21 +78,21 @@ void OuterPort::deliver(Cycle now) {
         read_beats_left_ = geometry_.axi_beats;
         --free_grants_;
       }
-      refills_.push(now, {Refill::Kind::kRead, memory_.read_id()});
+      refills_.push(now, {Refill::Kind::kRead, memory_.read_id(), memory_.read_row_wait(), memory_.read_refresh_wait()});
       if (--read_beats_left_ == 0) --outstanding_;
       if (log_ != nullptr) log_->axi(now, AxiBeat::kRead, 0);
       memory_.take_read(now);
       break;
     case Source::kWrite:
-      refills_.push(now, {Refill::Kind::kReleased, memory_.write_id()});
+      refills_.push(now, {Refill::Kind::kReleased, memory_.write_id(), 0, 0});
       --outstanding_;
       if (log_ != nullptr) log_->axi(now, AxiBeat::kWritten, 0);
       memory_.take_write();
       break;
-    case Source::kReleased: refills_.push(now, {Refill::Kind::kReleased, released_.pop(now)}); break;
+    case Source::kReleased: refills_.push(now, {Refill::Kind::kReleased, released_.pop(now), 0, 0}); break;
     case Source::kPermission:
       --free_grants_;
-      refills_.push(now, {Refill::Kind::kPermission, permitted_.pop(now)});
+      refills_.push(now, {Refill::Kind::kPermission, permitted_.pop(now), 0, 0});
       break;
   }
   moved_ = true;

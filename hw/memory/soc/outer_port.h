@@ -21,6 +21,7 @@ struct Refill {
   enum class Kind : std::uint8_t { kRead, kPermission, kReleased };
   Kind kind = Kind::kRead;
   unsigned mshr = 0;
+  Cycle row_wait = 0, refresh_wait = 0;   // of a read
 };
 
 class OuterPort {

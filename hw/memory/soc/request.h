@@ -7,6 +7,7 @@
 #include "hw/memory/soc/geometry.h"
 #include "hw/ports/burst.h"
 #include "hw/ports/memory_log.h"
+#include "sim/base/cycle.h"
 #include "sim/base/errors.h"
 
 namespace systole::hw::soc {
@@ -30,6 +31,9 @@ struct Request {
   L2Outcome outcome = L2Outcome::kHit;
   bool outcome_reported = false;
   std::array<std::uint8_t, kLineWords> words{};   // Put: words of each beat that have a mask bit (bit 0: the beat's first word)
+  // When it was accepted at the port, taken by the L2, given an MSHR; when its line could be read.
+  Cycle at_port = 0, at_l2 = 0, at_mshr = 0, line_ready = 0;
+  Cycle row_wait = 0, refresh_wait = 0;   // at DRAM
   ResponseBeat answer;              // the next beat
   RequestSlot next = kNoRequest;    // in the queue of an MSHR
 

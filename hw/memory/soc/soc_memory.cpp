@@ -81,6 +81,7 @@ bool SocMemory::send_response(Cycle now) {
   const RequestSlot slot = tile_answers_.pop(now);
   Request& request = pool_[slot];
   if (memory_log_ != nullptr && request.answer.first) memory_log_->l2_outcome(request.answer.client, request.answer.source, request.outcome);
+  if (request.answer.first && !request.is_put()) account(now, request);
   request.answer.last = !(request.kind == RequestKind::kGet && request.answer.beat + 1u != request.data_beats);
   if (port_log_ != nullptr) port_log_->response(now, request.answer);
   out_response_.push(now, request.answer);
@@ -88,6 +89,27 @@ bool SocMemory::send_response(Cycle now) {
   ++request.answer.beat;
   if (request.answer.last) pool_.release(slot);
   return true;
+}
+
+// A read is answered in this cycle.
+void SocMemory::account(Cycle now, const Request& request) {
+  constexpr Cycle kHit = 6;      // cycles of a hit that nothing delays
+  constexpr Cycle kLookup = 2;   // from the MSHR to the result of the directory
+  waits_.total += now - request.at_port;
+  waits_.mshr_full += request.at_l2 - request.at_port - 1;
+  waits_.same_set += request.at_mshr - request.at_l2;
+  Cycle rest = now - request.at_mshr + 1;
+  if (request.outcome == L2Outcome::kMiss) {
+    const Cycle miss = request.line_ready - request.at_mshr - std::min(kLookup, request.line_ready - request.at_mshr);
+    const Cycle refresh = std::min(request.refresh_wait, miss);
+    const Cycle row = std::min(request.row_wait, miss - refresh);
+    waits_.refresh += refresh;
+    waits_.row_miss += row;
+    waits_.miss += miss - refresh - row;
+    rest -= miss;
+  }
+  waits_.hit += std::min(rest, kHit);
+  waits_.bus += rest - std::min(rest, kHit);
 }
 
 // Channel A.
@@ -104,6 +126,7 @@ void SocMemory::take_request(Cycle now) {
     slot = pool_.allocate();
     ++requests_;
     Request& request = pool_[slot];
+    request.at_port = now;
     request.address = beat.address;
     request.set = geometry_.set_of(beat.address);
     request.tag = geometry_.tag_of(beat.address);

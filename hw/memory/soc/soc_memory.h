@@ -27,12 +27,14 @@ class SocMemory final : public Unit {
   // After the program: write-backs that are still under way come to their end. Returns nothing new for the accelerator.
   void drain();
   [[nodiscard]] L2Counts counts() const;
+  [[nodiscard]] const ReadWaits& read_waits() const { return waits_; }
   [[nodiscard]] const DramCounts* dram_counts() const;   // null: a memory of fixed latency
 
  private:
   std::unique_ptr<soc::AxiMemory> make_axi_memory();
   void take_request(Cycle now);
   bool send_response(Cycle now);
+  void account(Cycle now, const soc::Request& request);
 
   const MachineParams params_;
   const soc::Geometry geometry_;
@@ -50,6 +52,7 @@ class SocMemory final : public Unit {
   soc::RequestSlot entering_[2] = {soc::kNoRequest, soc::kNoRequest};   // requests whose beats are not complete, by client
   Cycle next_ = 0;                                                      // first cycle not yet evaluated
   std::uint64_t requests_ = 0;
+  ReadWaits waits_;
 };
 
 }  // namespace systole::hw

@@ -104,6 +104,7 @@ PortRun run_port(const hw::MachineParams& params, const std::vector<hw::Resident
   bench.run(10'000'000);
   soc.drain();
   run.l2 = soc.counts();
+  run.waits = soc.read_waits();
   return run;
 }
 

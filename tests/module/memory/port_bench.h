@@ -27,6 +27,7 @@ struct PortTimes {
 struct PortRun {
   std::vector<PortTimes> requests;
   hw::L2Counts l2;
+  hw::ReadWaits waits;
   Cycle axi_last = 0;
   std::vector<std::pair<Cycle, std::uint64_t>> reads, writes;   // addresses on AXI
 };
