@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "hw/ports/command_fault.h"
+
 namespace systole::hw {
 
 struct TlmMemory::Transaction {
@@ -63,9 +65,9 @@ void TlmMemory::evaluate(Cycle now) {
   const bool get = request.opcode == TlOpcodeA::kGet;
   if (beats_left_ == 0) {
     if (!answer.payload.is_response_ok()) {
-      throw ModelError(now, name(), "", fmt::format("command {}: the TLM target answered {} to the {} of {} bytes at {:#x} of cycle {}", request.sequence,
-                                                    answer.payload.get_response_string(), get ? "read" : "write", answer.payload.get_data_length(),
-                                                    answer.payload.get_address(), answer.started));
+      throw CommandFault{now, name(), request.sequence,
+                         fmt::format("the TLM target answers {} to the {} of {} bytes at {:#x} of cycle {}", answer.payload.get_response_string(),
+                                     get ? "read" : "write", answer.payload.get_data_length(), answer.payload.get_address(), answer.started)};
     }
     if (get && values_ != nullptr) std::memcpy(values_->bytes(request.values) + request.useful_first, answer.data.data() + request.useful_first, request.useful_bytes);
     beats_left_ = get ? std::max((1 << request.lg_size) / params_.dma.bus_bytes, 1) : 1;

@@ -6,7 +6,8 @@
 //   approximately timed   nb_transport with the base protocol's four phases; responses are accepted at once
 // Answers go to channel D in the order in which they are complete, one beat a cycle, at the earliest in the cycle after the request and in the
 // first cycle that is not before the end of the target's delay; a target that waits is answered in the cycle after it returned.
-// A target that does not answer TLM_OK_RESPONSE ends the run with a ModelError that names command, address and cycle.
+// A target that does not answer TLM_OK_RESPONSE ends the run with a CommandFault, which hw/top makes a ModelError that names
+// command, address and cycle.
 #include <cstdint>
 #include <deque>
 #include <functional>

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "hw/host/command_decoder.h"
+#include "hw/ports/command_fault.h"
 #include "hw/ports/hazard_log.h"
 #include "hw/top/accelerator.h"
 #include "sim/kernel/scheduler.h"
@@ -15,9 +16,25 @@
 namespace systole::hw {
 namespace {
 
-class NoHazards final : public HazardLog {
+// Keeps the first hazards as texts.
+class Hazards final : public HazardLog {
  public:
-  void hazard(Cycle, const std::string&, const isa::Instruction&, std::uint32_t, const std::string&) override {}
+  explicit Hazards(int revision) : revision_(revision) {}
+  void hazard(Cycle now, const std::string& unit, const isa::Instruction& instruction, std::uint32_t sequence, const std::string& what) override {
+    keep(fmt::format("cycle {}: {}: command {} ({}): {}", now, unit, sequence, isa::disassemble(instruction, revision_), what));
+  }
+  void conflict(Cycle now, const std::string& unit, std::uint32_t first, std::uint32_t second, const std::string& what) override {
+    keep(fmt::format("cycle {}: {}: commands {} and {}: {}", now, unit, first, second, what));
+  }
+  [[nodiscard]] const std::vector<std::string>& texts() const { return texts_; }
+
+ private:
+  static constexpr std::size_t kMost = 100;
+  void keep(std::string text) {
+    if (texts_.size() < kMost) texts_.push_back(std::move(text));
+  }
+  const int revision_;
+  std::vector<std::string> texts_;
 };
 
 const MachineParams& checked(const MachineParams& params) {
@@ -91,6 +108,7 @@ struct TlmAccelerator::Parts {
       : params(checked(machine)),
         options(run_options),
         scheduler("scheduler", options.scheduler, options.clock_period),
+        hazards(params.revision),
         values(options.timing_only ? nullptr : std::make_unique<ValuePlane>(params, unused)),
         accelerator("accelerator", params, values.get(), &hazards, commands, port_request, port_response),
         memory("memory", params, options.memory_style, scheduler, values.get(), port_request, port_response, nullptr),
@@ -105,7 +123,7 @@ struct TlmAccelerator::Parts {
   const TlmAcceleratorOptions options;
   Memory unused;
   Scheduler scheduler;
-  NoHazards hazards;
+  Hazards hazards;
   std::unique_ptr<ValuePlane> values;
   Channel<Command> commands{"raw_command_queue", 1, 2};
   Channel<RequestBeat> port_request{"port_a", 1, 2};
@@ -139,7 +157,14 @@ TlmAccelerator::TlmAccelerator(const sc_core::sc_module_name& name, const Machin
 TlmAccelerator::~TlmAccelerator() = default;
 
 TlmMemory& TlmAccelerator::memory() { return parts_->memory; }
-void TlmAccelerator::check() const { parts_->scheduler.check(); }
+void TlmAccelerator::check() const {
+  try {
+    parts_->scheduler.check();
+  } catch (const CommandFault& fault) {
+    throw ModelError(fault.cycle, fault.unit, fmt::format("command {}", fault.sequence), fault.what);
+  }
+}
+const std::vector<std::string>& TlmAccelerator::warnings() const { return parts_->hazards.texts(); }
 Cycle TlmAccelerator::cycles() const { return parts_->queue.first() == kNever ? 0 : parts_->queue.last() - parts_->queue.first(); }
 void TlmAccelerator::drive_interrupt() { interrupt.write(interrupt_level_); }
 

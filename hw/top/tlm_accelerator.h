@@ -11,6 +11,8 @@
 // A bad access is answered with an error: another address or size, or a funct that the machine's revision does not know.
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <tlm>
 #include <tlm_utils/simple_target_socket.h>
@@ -46,6 +48,8 @@ class TlmAccelerator final : public sc_core::sc_module {
   void check() const;
   // Cycles from the acceptance of the first command to the end of the last one that is done.
   [[nodiscard]] Cycle cycles() const;
+  // Hazards of the RTL that the program ran into, the first hundred.
+  [[nodiscard]] const std::vector<std::string>& warnings() const;
 
  private:
   struct Parts;

@@ -80,7 +80,8 @@ TEST(TlmMemory, AnErrorOfTheTargetNamesCommandAddressAndCycle) {
   } catch (const ModelError& error) {
     const std::string text = error.what();
     EXPECT_NE(text.find("TLM_ADDRESS_ERROR_RESPONSE"), std::string::npos) << text;
-    EXPECT_NE(text.find("command"), std::string::npos) << text;
+    EXPECT_NE(text.find("loop_ws"), std::string::npos) << text;
+    EXPECT_NE(text.find("cycle"), std::string::npos) << text;
     EXPECT_NE(text.find("0x"), std::string::npos) << text;
   }
 }
