@@ -146,6 +146,7 @@ class Observer : public Unit, public HazardLog {
     if (!source->done()) last_ = now;
     if (now > last_ + quiet_limit) scheduler->stop();
   }
+  void conflict(Cycle, const std::string&, std::uint32_t, std::uint32_t, const std::string&) override {}   // of the store side only
   void hazard(Cycle now, const std::string&, const isa::Instruction&, std::uint32_t sequence, const std::string& what) override {
     events_.hazards.push_back({now, sequence, what});
   }

@@ -22,10 +22,11 @@ endfunction()
 
 systole_link_closure(libraries systole_top systole_isa)
 install(TARGETS ${libraries} EXPORT systole ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/systole COMPONENT systole)
-install(DIRECTORY hw isa sim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/systole COMPONENT systole FILES_MATCHING PATTERN "*.h" PATTERN "*.def")
+install(DIRECTORY hw isa sim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/systole COMPONENT systole FILES_MATCHING PATTERN "*.h" PATTERN "*.def"
+        PATTERN "examples" EXCLUDE)
 set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/systole)
 install(EXPORT systole NAMESPACE systole:: FILE systole-targets.cmake DESTINATION ${config_dir} COMPONENT systole)
-configure_package_config_file(cmake/systole-config.cmake.in ${PROJECT_BINARY_DIR}/systole-config.cmake INSTALL_DESTINATION ${config_dir})
+configure_package_config_file(sim/package/systole-config.cmake.in ${PROJECT_BINARY_DIR}/systole-config.cmake INSTALL_DESTINATION ${config_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/systole-config-version.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_BINARY_DIR}/systole-config.cmake ${PROJECT_BINARY_DIR}/systole-config-version.cmake cmake/systemc.cmake DESTINATION ${config_dir}
+install(FILES ${PROJECT_BINARY_DIR}/systole-config.cmake ${PROJECT_BINARY_DIR}/systole-config-version.cmake sim/package/systemc.cmake DESTINATION ${config_dir}
         COMPONENT systole)
