@@ -126,6 +126,11 @@ void reproduce_e2(const Request& request) {
   draw("plot_case_study.py", request);
 }
 
+void reproduce_e3(const Request& request) {
+  reproduce_case(request, study::memory_balance);
+  draw("plot_case_study.py", request);
+}
+void reproduce_e4(const Request& request) { reproduce_case(request, study::time_shares); }
 void reproduce_e8(const Request& request) { reproduce_case(request, study::energy_and_area); }
 
 struct Experiment {
@@ -137,12 +142,14 @@ struct Experiment {
 constexpr Experiment kExperiments[] = {
     {"E1", "workload analysis of Transformers and ResNet-50 (Kim et al., arXiv 2302.14017, section 2.2)", reproduce_e1},
     {"E2", "analytical model (the same, section 3.3) and its error against simulation", reproduce_e2},
+    {"E3", "splits of the on-chip memory (the same, section 3.4.3)", reproduce_e3},
+    {"E4", "where time goes with non-linear operations on a CPU and on the accelerator (the same, sections 3.4.2 to 3.4.4)", reproduce_e4},
     {"E8", "energy and area of the units for non-linear operations (the same, section 3.4.4)", reproduce_e8},
     {"sdpa", "attention on streaming dataflow (Sohn, Zhang, Olukotun, arXiv 2404.16629)", reproduce_sdpa},
 };
 
 // Experiments of the case study that the command will have; until then it says so.
-constexpr const char* kMissing[] = {"E3", "E4", "E5", "E6", "E7"};
+constexpr const char* kMissing[] = {"E5", "E6", "E7"};
 
 }  // namespace
 

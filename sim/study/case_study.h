@@ -45,6 +45,8 @@ struct CaseOptions {
 };
 [[nodiscard]] CaseStudy workload_analysis();                            // E1
 [[nodiscard]] CaseStudy analytical_model(const CaseOptions& options);   // E2
+[[nodiscard]] CaseStudy memory_balance(const CaseOptions& options);     // E3
+[[nodiscard]] CaseStudy time_shares(const CaseOptions& options);        // E4
 [[nodiscard]] CaseStudy energy_and_area(const CaseOptions& options);    // E8
 
 // <directory>/<id>.csv (experiment,item,paper,ours,ratio,cause) and <directory>/<id>.md, each written as a whole.

@@ -18,6 +18,8 @@ struct CaseRun {
   std::string id;  // names the file
   std::variant<workloads::PublishedLayer, workloads::LayerProducts> layer;
   config::MachineConfig machine;
+  // Cycles that the host computes before each matrix-multiplication loop it starts; 0: its commands are ready.
+  std::uint64_t host_cycles_per_loop = 0;
 };
 
 // Of one layer, in time only.
