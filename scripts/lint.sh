@@ -38,8 +38,8 @@ done
 hits=$(sources hw | grep -vE '^hw/(top|memory|stream)/' | xargs -r grep -nE '\b(sc_clock|sc_signal|sc_fifo|SC_THREAD|SC_CTHREAD)\b' /dev/null)
 [ -z "$hits" ] || { complain "SystemC primitives in a hardware unit:"; echo "$hits" >&2; }
 
-# Only sim/app prints or ends the program.
-hits=$(sources isa hw kernels workloads sim | grep -v '^sim/app/' | xargs -r grep -nE '\b(std::cout|std::cerr|printf|std::exit|std::abort|getenv)\b *[(<]' /dev/null | grep -vE 'snprintf')
+# Only sim/app, and the examples for users of the library, print or end the program.
+hits=$(sources isa hw kernels workloads sim | grep -vE '^sim/(app|examples)/' | xargs -r grep -nE '\b(std::cout|std::cerr|printf|std::exit|std::abort|getenv)\b *[(<]' /dev/null | grep -vE 'snprintf')
 [ -z "$hits" ] || { complain "output or exit outside of sim/app:"; echo "$hits" >&2; }
 
 for header in $(sources isa hw kernels workloads sim tests | grep '\.h$'); do
