@@ -42,7 +42,8 @@ double positive(const Arguments& arguments, const char* name, double otherwise) 
 workloads::TransformerShape shape_of(const std::string& name) {
   const workloads::ModelConfig& model = workloads::find_model(name);
   if (model.architecture != workloads::Architecture::Bert && model.architecture != workloads::Architecture::Gpt2)
-    throw ConfigError(fmt::format("'{}' is no pure encoder or decoder: the analytical model has no cross attention", name));
+    throw ConfigError(
+        fmt::format("'{}' is no pure encoder or decoder: the analytical model has no cross attention", name));
   return {model.layers, model.d, model.heads, model.f, model.architecture == workloads::Architecture::Gpt2};
 }
 
@@ -59,12 +60,14 @@ nlohmann::ordered_json to_json(const workloads::OperatorEstimate& e) {
 }  // namespace
 
 int run_estimate(const Words& words) {
-  Arguments arguments(
-      "systole estimate MODEL [options]",
-      "Estimates cycles and memory traffic of a Transformer with the analytical model of arXiv 2302.14017, section 3.3: each "
-      "operator takes the larger of its arithmetic and its memory time, nothing is fused. No machine is simulated; `systole "
-      "reproduce E2` reports the error. A decoder makes all tokens one by one.",
-      {"systole estimate bert-base --seq 512", "systole estimate gpt2 --seq 128 --accumulator-kib 256 --json estimate.json"});
+  Arguments arguments("systole estimate MODEL [options]",
+                      "Estimates cycles and memory traffic of a Transformer with the analytical model of arXiv "
+                      "2302.14017, section 3.3: each "
+                      "operator takes the larger of its arithmetic and its memory time, nothing is fused. No machine "
+                      "is simulated; `systole "
+                      "reproduce E2` reports the error. A decoder makes all tokens one by one.",
+                      {"systole estimate bert-base --seq 512",
+                       "systole estimate gpt2 --seq 128 --accumulator-kib 256 --json estimate.json"});
   arguments.add("seq", po::value<std::int64_t>()->value_name("L"), "sequence length (default: 128)")
       .add("layers", po::value<std::int64_t>()->value_name("N"), "only N layers (default: all)")
       .add("array", po::value<std::int64_t>()->value_name("W"), "rows and columns of the array (default: 16)")
@@ -113,8 +116,11 @@ int run_estimate(const Words& words) {
                report::percent(estimate.macs() / (estimate.cycles() * peak)));
   }
   if (!json_file.empty()) {
-    nlohmann::ordered_json json = {{"schema", "systole-estimate 1"}, {"version", kVersion}, {"workload", arguments.words()[0]},
-                                   {"seq", seq},                     {"layers", shape.layers}};
+    nlohmann::ordered_json json = {{"schema", "systole-estimate 1"},
+                                   {"version", kVersion},
+                                   {"workload", arguments.words()[0]},
+                                   {"seq", seq},
+                                   {"layers", shape.layers}};
     json["cycles"] = estimate.cycles();
     json["macs"] = estimate.macs();
     json["dram_bytes"] = estimate.dram_bytes();

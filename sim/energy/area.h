@@ -1,7 +1,7 @@
 #pragma once
-// Area of a machine, from the published layout of Gemmini: 16 x 16 PEs, 256 KiB scratchpad, 64 KiB accumulator, one Rocket
-// core, in Intel 22 nm (Genc et al., "Gemmini: Enabling Systematic Deep-Learning Architecture Evaluation via Full-Stack
-// Integration", DAC 2021, figure 6).
+// Area of a machine, from the published layout of Gemmini: 16 x 16 PEs, 256 KiB scratchpad, 64 KiB accumulator, one
+// Rocket core, in Intel 22 nm (Genc et al., "Gemmini: Enabling Systematic Deep-Learning Architecture Evaluation via
+// Full-Stack Integration", DAC 2021, figure 6).
 #include "hw/params/machine.h"
 
 namespace systole::energy {
@@ -18,9 +18,9 @@ inline constexpr Area kPublishedArea{116e3, 544e3, 146e3, 171e3, 52e3};  // 1,02
 // Array in proportion to its PEs, memories to their capacity; the rest as it is.
 [[nodiscard]] Area area_of(const hw::MachineParams& machine);
 
-// Arithmetic of the units for non-linear functions per lane, as written in Gemmini v0.7.2: iexp in AccumulatorScale.scala
-// and once more in the lanes of Normalizer.scala (3 multiplications each), igelu (2), the square (1); additions and
-// comparisons. Divider, root and registers have no numbers in the table.
+// Arithmetic of the units for non-linear functions per lane, as written in Gemmini v0.7.2: iexp in
+// AccumulatorScale.scala and once more in the lanes of Normalizer.scala (3 multiplications each), igelu (2), the square
+// (1); additions and comparisons. Divider, root and registers have no numbers in the table.
 inline constexpr double kNormaliserMultipliersPerLane = 9;
 inline constexpr double kNormaliserAddersPerLane = 19;
 // In 45 nm.

@@ -82,7 +82,8 @@ const std::vector<std::string>& energy_assumptions() {
   static const std::vector<std::string> list = {
       "45 nm, 0.9 V: figure 15 of arXiv 2302.14017 (from Horowitz, ISSCC 2014)",
       "SRAM energy grows with the root of the capacity of a bank",
-      "scratchpad: operands read, all bytes from memory written; accumulator: every row of results read, added and written, every "
+      "scratchpad: operands read, all bytes from memory written; accumulator: every row of results read, added and "
+      "written, every "
       "byte stored read as 32 bits",
       "every byte on the memory port is an access to DRAM",
       "not counted: registers, clock, control, wires, leakage, the units for non-linear functions, the CPU"};

@@ -29,10 +29,10 @@ struct NonLinearCounts {
 };
 
 struct EnergyPart {
-  std::string name;      // "array" "scratchpad" "accumulator" "dram" "normaliser"
+  std::string name;  // "array" "scratchpad" "accumulator" "dram" "normaliser"
   double count = 0;
-  std::string unit;      // what is counted: "MAC" "byte" "element"
-  double picojoules = 0; // of all
+  std::string unit;       // what is counted: "MAC" "byte" "element"
+  double picojoules = 0;  // of all
 };
 
 struct Energy {
@@ -44,12 +44,14 @@ struct Energy {
 
 // Choices of ours, where a run counts less than the table asks:
 // * A multiply-accumulate is an 8-bit multiplication and a 32-bit addition.
-// * SRAM: 5 pJ per 32 bits at 8 KiB, growing with the root of the capacity of a bank (Horowitz: twice as much at 32 KiB,
+// * SRAM: 5 pJ per 32 bits at 8 KiB, growing with the root of the capacity of a bank (Horowitz: twice as much at 32
+// KiB,
 //   ten times at 1 MiB).
 // * Scratchpad: operands read, all bytes from memory written. Accumulator: every row of results is read, added and
 //   written; every byte stored is a 32-bit word read.
 // * DRAM: every byte on the memory port; what an L2 holds is not told apart.
-[[nodiscard]] Energy energy_of(const RunCounts& counts, const hw::MachineParams& machine, const NonLinearCounts& non_linear = {});
+[[nodiscard]] Energy energy_of(const RunCounts& counts, const hw::MachineParams& machine,
+                               const NonLinearCounts& non_linear = {});
 
 // The same in a sentence per assumption, for reports.
 [[nodiscard]] const std::vector<std::string>& energy_assumptions();

@@ -36,12 +36,18 @@ std::string markdown_cell(const std::string& text) {
 
 const char* name_of(CaseVerdict verdict) {
   switch (verdict) {
-    case CaseVerdict::kEqual: return "equal";
-    case CaseVerdict::kDeviation: return "deviation";
-    case CaseVerdict::kContradiction: return "contradiction";
-    case CaseVerdict::kReading: return "other reading";
-    case CaseVerdict::kContext: return "context";
-    case CaseVerdict::kOpen: return "open";
+    case CaseVerdict::kEqual:
+      return "equal";
+    case CaseVerdict::kDeviation:
+      return "deviation";
+    case CaseVerdict::kContradiction:
+      return "contradiction";
+    case CaseVerdict::kReading:
+      return "other reading";
+    case CaseVerdict::kContext:
+      return "context";
+    case CaseVerdict::kOpen:
+      return "open";
   }
   return "";
 }
@@ -52,7 +58,8 @@ std::size_t CaseStudy::count(CaseVerdict verdict) const {
 }
 
 CaseRow compared(const std::string& item, const std::string& printed, double ours, const std::string& cause) {
-  if (workloads::equals_printed(ours, printed)) return {item, printed, ours, CaseVerdict::kEqual, "equal in every printed digit"};
+  if (workloads::equals_printed(ours, printed))
+    return {item, printed, ours, CaseVerdict::kEqual, "equal in every printed digit"};
   return {item, printed, ours, CaseVerdict::kDeviation, cause};
 }
 
@@ -68,7 +75,8 @@ std::string case_study_csv(const CaseStudy& study) {
 std::string case_study_markdown(const CaseStudy& study) {
   std::string text = fmt::format("# {}: {}\n\n{}\n\n", study.id, study.title, study.description);
   text += fmt::format(
-      "{} of the paper's numbers are equal in every printed digit, {} deviate, {} contradict the paper's other numbers, {} are "
+      "{} of the paper's numbers are equal in every printed digit, {} deviate, {} contradict the paper's other "
+      "numbers, {} are "
       "not computed.\n\n",
       study.count(CaseVerdict::kEqual), study.count(CaseVerdict::kDeviation), study.count(CaseVerdict::kContradiction),
       study.count(CaseVerdict::kOpen));

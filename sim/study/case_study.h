@@ -24,7 +24,7 @@ struct CaseRow {
 };
 
 struct CaseStudy {
-  std::string id;           // "E1"
+  std::string id;  // "E1"
   std::string title;
   std::string description;  // Markdown: what was done, what the paper leaves open and what we chose, how to repeat it
   std::vector<CaseRow> rows;
@@ -33,21 +33,22 @@ struct CaseStudy {
 };
 
 // Compares `ours` with the printed digits: kEqual, or a deviation whose cause is `cause`.
-[[nodiscard]] CaseRow compared(const std::string& item, const std::string& printed, double ours, const std::string& cause);
+[[nodiscard]] CaseRow compared(const std::string& item, const std::string& printed, double ours,
+                               const std::string& cause);
 
 // The experiments that exist.
 struct CaseOptions {
   std::string directory;  // of tables; runs of the simulator stay in `directory`/runs and are used again
   std::string version;    // of the program: a stored run of another one is not used
   int jobs = 1;
-  bool quick = false;     // sequence length 128 where the paper allows
+  bool quick = false;  // sequence length 128 where the paper allows
   std::function<void(const std::string& step)> progress = [](const std::string&) {};
 };
-[[nodiscard]] CaseStudy workload_analysis();                            // E1
-[[nodiscard]] CaseStudy analytical_model(const CaseOptions& options);   // E2
-[[nodiscard]] CaseStudy memory_balance(const CaseOptions& options);     // E3
-[[nodiscard]] CaseStudy time_shares(const CaseOptions& options);        // E4
-[[nodiscard]] CaseStudy energy_and_area(const CaseOptions& options);    // E8
+[[nodiscard]] CaseStudy workload_analysis();                           // E1
+[[nodiscard]] CaseStudy analytical_model(const CaseOptions& options);  // E2
+[[nodiscard]] CaseStudy memory_balance(const CaseOptions& options);    // E3
+[[nodiscard]] CaseStudy time_shares(const CaseOptions& options);       // E4
+[[nodiscard]] CaseStudy energy_and_area(const CaseOptions& options);   // E8
 
 // <directory>/<id>.csv (experiment,item,paper,ours,ratio,cause) and <directory>/<id>.md, each written as a whole.
 void write_case_study(const CaseStudy& study, const std::string& directory);

@@ -19,17 +19,24 @@ using workloads::TransformerCounts;
 using workloads::TransformerShape;
 
 constexpr const char* kDescription =
-    "Floating-point operations, bytes and arithmetic intensity of BERT-Base, BERT-Large, GPT-2 and ResNet-50, without any "
-    "machine. One byte per element; a product moves both operands and its result once; 2mnk FLOPs for a product with weights, "
+    "Floating-point operations, bytes and arithmetic intensity of BERT-Base, BERT-Large, GPT-2 and ResNet-50, without "
+    "any "
+    "machine. One byte per element; a product moves both operands and its result once; 2mnk FLOPs for a product with "
+    "weights, "
     "m(2n-1)k for one of two activations. GFLOP and GMOP are 10^9 operations and bytes.\n\n"
     "What the paper leaves open, and what its digits show:\n"
-    "* Element-wise operations (class \"other\"): softmax 4 FLOPs and 2 bytes per score; GELU, LayerNorm and residual additions "
-    "together 58 FLOPs per element of an l x d matrix, and 18 bytes in the decoder but 17 in the encoder, as if one operand of a "
-    "residual addition had been forgotten there; gain and bias of LayerNorm once per pass. How the 58 split cannot be told: "
+    "* Element-wise operations (class \"other\"): softmax 4 FLOPs and 2 bytes per score; GELU, LayerNorm and residual "
+    "additions "
+    "together 58 FLOPs per element of an l x d matrix, and 18 bytes in the decoder but 17 in the encoder, as if one "
+    "operand of a "
+    "residual addition had been forgotten there; gain and bias of LayerNorm once per pass. How the 58 split cannot be "
+    "told: "
     "d_FFN is 4d in every model. Items that end in \"(plain rule)\" count all 18.\n"
-    "* Attention of the decoder: the FLOPs are (2t-1) d/h for both products of token t, the bytes 129 t + 192 per head. The rule "
+    "* Attention of the decoder: the FLOPs are (2t-1) d/h for both products of token t, the bytes 129 t + 192 per "
+    "head. The rule "
     "of the encoder would give (2 d/h - 1) t + (2t-1) d/h, and 130 t + 128: items \"(plain rule)\".\n"
-    "* BERT-Large: figure 4 is that of 2 l d^2 FLOPs per layer less than the network of table 1 has, one projection. Both are "
+    "* BERT-Large: figure 4 is that of 2 l d^2 FLOPs per layer less than the network of table 1 has, one projection. "
+    "Both are "
     "shown.\n\n"
     "To repeat: `systole reproduce E1 --out DIR`.";
 
@@ -64,9 +71,13 @@ double metric_of(const Count& count, const Count& total, const std::string& metr
 }
 
 std::string unit_of(const std::string& metric) {
-  static const std::map<std::string, std::string> units = {
-      {"gflop", "GFLOP"},          {"gmop", "GMOP"},          {"intensity", "FLOP/byte"},      {"flop_percent", "% of FLOPs"},
-      {"mop_percent", "% of MOPs"}, {"flop_share", "share of FLOPs"}, {"mop_share", "share of MOPs"}};
+  static const std::map<std::string, std::string> units = {{"gflop", "GFLOP"},
+                                                           {"gmop", "GMOP"},
+                                                           {"intensity", "FLOP/byte"},
+                                                           {"flop_percent", "% of FLOPs"},
+                                                           {"mop_percent", "% of MOPs"},
+                                                           {"flop_share", "share of FLOPs"},
+                                                           {"mop_share", "share of MOPs"}};
   return units.at(metric);
 }
 
@@ -89,13 +100,14 @@ void transformers(std::vector<CaseRow>& rows) {
     const TransformerShape shape = shape_of(printed.network);
     const TransformerCounts counts = workloads::count_transformer(shape, printed.seq, CountingRule::kAsPrinted);
     const Count count = row_of(counts, printed.row);
-    const std::string item = fmt::format("{}: {}, l={}, {}, {}", printed.place, printed.network, printed.seq, printed.row,
-                                         unit_of(printed.metric));
+    const std::string item = fmt::format("{}: {}, l={}, {}, {}", printed.place, printed.network, printed.seq,
+                                         printed.row, unit_of(printed.metric));
     rows.push_back(with_objection(compared(item, printed.printed, metric_of(count, counts.total(), printed.metric), ""),
                                   printed.objection));
     if (printed.network == "bert-large") {
       const Count fewer = without_a_projection(count, shape, printed.seq);
-      rows.push_back(compared(item + " (one projection fewer)", printed.printed, metric_of(fewer, fewer, printed.metric),
+      rows.push_back(compared(item + " (one projection fewer)", printed.printed,
+                              metric_of(fewer, fewer, printed.metric),
                               "the weights of one projection alone do not explain the last digit of the bytes"));
       rows.back().verdict = CaseVerdict::kReading;
     }
@@ -103,8 +115,8 @@ void transformers(std::vector<CaseRow>& rows) {
     if (plain_differs && (printed.metric == "gflop" || printed.metric == "gmop" || printed.metric == "intensity")) {
       const TransformerCounts plain = workloads::count_transformer(shape, printed.seq, CountingRule::kPlain);
       rows.push_back(compared(item + " (plain rule)", printed.printed,
-                             metric_of(row_of(plain, printed.row), plain.total(), printed.metric),
-                             "the paper's digits follow another rule here than in its other rows; see above"));
+                              metric_of(row_of(plain, printed.row), plain.total(), printed.metric),
+                              "the paper's digits follow another rule here than in its other rows; see above"));
       rows.back().verdict = CaseVerdict::kReading;
     }
   }
@@ -116,7 +128,8 @@ void convolutions(std::vector<CaseRow>& rows) {
     const Count count =
         workloads::count_convolution({c.kernel, c.in_channels, c.out_channels, c.size, c.size, c.repeats, true});
     flops += count.flops;
-    const std::string item = fmt::format("table 12: {0}x{0}, {1} channels, {2}x{2} pixels", c.kernel, c.out_channels, c.size);
+    const std::string item =
+        fmt::format("table 12: {0}x{0}, {1} channels, {2}x{2} pixels", c.kernel, c.out_channels, c.size);
     rows.push_back(compared(item + ", GFLOP", c.gflop, count.flops * 1e-9, ""));
     rows.push_back(compared(item + ", GMOP", c.gmop, count.bytes * 1e-9, ""));
     rows.push_back(compared(item + ", FLOP/byte", c.intensity, count.intensity(), ""));
@@ -128,25 +141,31 @@ void convolutions(std::vector<CaseRow>& rows) {
 void resnet(std::vector<CaseRow>& rows) {
   const workloads::ResnetCounts counts = workloads::count_resnet50();
   const Count total = counts.total();
-  const std::string list = "the paper's list of layers is not given: ours is ResNet-50 of figure 28 with all 53 convolutions; no "
-                           "choice of its layers gives 7.26 GFLOP at 183.36 FLOP/byte";
-  const std::string norm = "2 FLOPs and 2 bytes per element of a convolution's result give the printed intensity, but the paper "
-                           "counts about 1.6 times as many elements";
-  const auto row = [&](const std::string& name, const Count& count, const char* gflop, const char* gmop, const char* intensity,
-                       const std::string& cause) {
+  const std::string list =
+      "the paper's list of layers is not given: ours is ResNet-50 of figure 28 with all 53 convolutions; no "
+      "choice of its layers gives 7.26 GFLOP at 183.36 FLOP/byte";
+  const std::string norm =
+      "2 FLOPs and 2 bytes per element of a convolution's result give the printed intensity, but the paper "
+      "counts about 1.6 times as many elements";
+  const auto row = [&](const std::string& name, const Count& count, const char* gflop, const char* gmop,
+                       const char* intensity, const std::string& cause) {
     rows.push_back(compared("table 4: ResNet-50, " + name + ", GFLOP", gflop, count.flops * 1e-9, cause));
     rows.push_back(compared("table 4: ResNet-50, " + name + ", GMOP", gmop, count.bytes * 1e-9, cause));
     rows.push_back(compared("table 4: ResNet-50, " + name + ", FLOP/byte", intensity, count.intensity(), cause));
   };
   row("convolution", counts.convolution, "7.26", "0.04", "183.36", list);
   row("BatchNorm", counts.batch_norm, "0.03", "0.03", "1.00", norm);
-  row("ReLU", counts.relu, "0.008", "0.02", "0.50", "the paper leaves out the ReLU behind the first convolution (8.3 of 9.1 million elements)");
-  row("other", counts.other, "0.01", "0.02", "0.53", "the paper does not say what it counts: ours are residual additions, pooling and the classifier");
+  row("ReLU", counts.relu, "0.008", "0.02", "0.50",
+      "the paper leaves out the ReLU behind the first convolution (8.3 of 9.1 million elements)");
+  row("other", counts.other, "0.01", "0.02", "0.53",
+      "the paper does not say what it counts: ours are residual additions, pooling and the classifier");
   row("total, unfused", total, "7.31", "0.11", "66.94", list);
   row("total, fused", counts.fused(), "7.28", "0.06", "121.36", list);
   const Count bert = workloads::count_transformer(workloads::kBertBase, 128, CountingRule::kAsPrinted).total();
-  rows.push_back(compared("section 2.2.1: FLOPs of BERT-Base, l=128, over ResNet-50", "3.07", bert.flops / total.flops, list));
-  rows.push_back(compared("section 2.2.1: MOPs of BERT-Base, l=128, over ResNet-50", "1.28", bert.bytes / total.bytes, list));
+  rows.push_back(
+      compared("section 2.2.1: FLOPs of BERT-Base, l=128, over ResNet-50", "3.07", bert.flops / total.flops, list));
+  rows.push_back(
+      compared("section 2.2.1: MOPs of BERT-Base, l=128, over ResNet-50", "1.28", bert.bytes / total.bytes, list));
 }
 
 }  // namespace

@@ -12,14 +12,20 @@ namespace {
 using workloads::LayerProducts;
 
 constexpr const char* kDescription =
-    "The cost of the normaliser and of the 16 lanes that compute GELU, softmax and LayerNorm. The paper took area and power from a "
+    "The cost of the normaliser and of the 16 lanes that compute GELU, softmax and LayerNorm. The paper took area and "
+    "power from a "
     "synthesis in a predictive 7 nm process and names no absolute number; ours are sums over published numbers:\n"
-    "* Energy: events counted by the simulator times the 45 nm numbers of the paper's figure 15; DRAM, registers, clock, control "
-    "and leakage are not part of the accelerator's energy here. SRAM energy grows with the root of a bank's capacity. The "
-    "elements of the non-linear operations are those of the layer, their operations per element those written in Gemmini's sources.\n"
-    "* Area: the published layout of Gemmini in Intel 22 nm (DAC 2021), and the arithmetic that Gemmini's sources add per lane, in "
+    "* Energy: events counted by the simulator times the 45 nm numbers of the paper's figure 15; DRAM, registers, "
+    "clock, control "
+    "and leakage are not part of the accelerator's energy here. SRAM energy grows with the root of a bank's capacity. "
+    "The "
+    "elements of the non-linear operations are those of the layer, their operations per element those written in "
+    "Gemmini's sources.\n"
+    "* Area: the published layout of Gemmini in Intel 22 nm (DAC 2021), and the arithmetic that Gemmini's sources add "
+    "per lane, in "
     "45 nm from figure 15. The two are compared after ideal scaling of the layout to 45 nm.\n"
-    "* Latency: an encoder layer as Gemmini's published software issues it, against its matrix products alone, on `survey-64-256` "
+    "* Latency: an encoder layer as Gemmini's published software issues it, against its matrix products alone, on "
+    "`survey-64-256` "
     "with ideal memory (20 cycles, 16 bytes per cycle).\n\n"
     "To repeat: `systole reproduce E8 --out DIR`.";
 
@@ -53,14 +59,17 @@ void areas(std::vector<CaseRow>& rows) {
   const double accelerator = energy::scaled_area(layout.accelerator(), kLayoutNm, kTableNm);
   rows.push_back(compared(
       "section 3.4.4: area of the normaliser, % of the accelerator", "14", 100 * normaliser / accelerator,
-      fmt::format("a sum of multipliers and adders ({:.0f} um^2 in 45 nm) over the layout of another process scaled ideally "
-                  "({:.0f} um^2), against a synthesis in 7 nm: registers, divider and root are missing above, and SRAM scales less "
-                  "than ideally below",
-                  normaliser, accelerator)));
+      fmt::format(
+          "a sum of multipliers and adders ({:.0f} um^2 in 45 nm) over the layout of another process scaled ideally "
+          "({:.0f} um^2), against a synthesis in 7 nm: registers, divider and root are missing above, and SRAM scales "
+          "less "
+          "than ideally below",
+          normaliser, accelerator)));
   const double before = layout.accelerator();
   const double after = energy::area_of(config::preset_machine("survey-64-256").params).accelerator();
-  context(rows, "section 3.4.3: area of the accelerator with 64/256 instead of 256/64 KiB, %", 100 * (after / before - 1),
-          "\"virtually no change\" in the paper; the layout's accumulator takes 7 % more area per KiB than its scratchpad");
+  context(
+      rows, "section 3.4.3: area of the accelerator with 64/256 instead of 256/64 KiB, %", 100 * (after / before - 1),
+      "\"virtually no change\" in the paper; the layout's accumulator takes 7 % more area per KiB than its scratchpad");
 }
 
 }  // namespace
@@ -85,22 +94,28 @@ CaseStudy energy_and_area(const CaseOptions& options) {
   const auto cycles = [](const CaseNumbers& n, const char* region) { return static_cast<double>(n.cycles_of(region)); };
   const double softmax = cycles(layer, "scores_softmax") - cycles(plain, "scores");
   const double gelu = cycles(layer, "ff1_gelu") - cycles(plain, "ff1");
-  const double wide = cycles(layer, "out_proj") + cycles(layer, "ff2") - cycles(plain, "out_proj") - cycles(plain, "ff2");
+  const double wide =
+      cycles(layer, "out_proj") + cycles(layer, "ff2") - cycles(plain, "out_proj") - cycles(plain, "ff2");
   const double norm = cycles(layer, "ln1") + cycles(layer, "ln2");
   const double total = static_cast<double>(layer.cycles);
   const double added = softmax + gelu + norm + wide;
-  study.rows.push_back(compared(
-      fmt::format("section 3.4.4: latency added by the normaliser's operations, % of the total, l={}", rows), "8", 100 * added / total,
-      "ours runs LayerNorm as a pass of its own over 32-bit results in memory, as the published software does by default; the next "
-      "rows have the parts"));
-  context(study.rows, "of it softmax, %", 100 * softmax / total, "scores with softmax in the read-out, less scores alone");
-  context(study.rows, "of it GELU, %", 100 * gelu / total, "first feed-forward product with GELU in the read-out, less the product alone");
+  study.rows.push_back(
+      compared(fmt::format("section 3.4.4: latency added by the normaliser's operations, % of the total, l={}", rows),
+               "8", 100 * added / total,
+               "ours runs LayerNorm as a pass of its own over 32-bit results in memory, as the published software does "
+               "by default; the next "
+               "rows have the parts"));
+  context(study.rows, "of it softmax, %", 100 * softmax / total,
+          "scores with softmax in the read-out, less scores alone");
+  context(study.rows, "of it GELU, %", 100 * gelu / total,
+          "first feed-forward product with GELU in the read-out, less the product alone");
   context(study.rows, "of it LayerNorm, %", 100 * norm / total, "its own passes");
   context(study.rows, "of it 32-bit results in front of LayerNorm, %", 100 * wide / total,
           "out and second feed-forward product with 32-bit results, less those with 8-bit ones");
   context(study.rows, "latency added with LayerNorm in the read-out of the product before it, % of the total",
           100 * (1 - static_cast<double>(plain.cycles) / static_cast<double>(numbers[3].cycles)),
-          "all of the layer against its products, hence with the residual additions: the published software's other choice, whose "
+          "all of the layer against its products, hence with the residual additions: the published software's other "
+          "choice, whose "
           "tiles of whole rows make the products slower");
 
   areas(study.rows);
@@ -108,10 +123,11 @@ CaseStudy energy_and_area(const CaseOptions& options) {
   const energy::Energy with = energy_of(layer, balanced, elements_of(rows, products));
   const energy::Energy without = energy_of(plain, balanced);
   const double power = (with.on_chip_pj() / total) / (without.on_chip_pj() / static_cast<double>(plain.cycles));
-  study.rows.push_back(compared(
-      "section 3.4.4: power with the normaliser's operations, % above that of the products", "9.3", 100 * (power - 1),
-      "the paper's is the power of added gates, clocked and leaking, relative to the accelerator's; ours is dynamic energy per cycle, "
-      "and the operations also make the run longer: energy itself rises as in the next row"));
+  study.rows.push_back(compared("section 3.4.4: power with the normaliser's operations, % above that of the products",
+                                "9.3", 100 * (power - 1),
+                                "the paper's is the power of added gates, clocked and leaking, relative to the "
+                                "accelerator's; ours is dynamic energy per cycle, "
+                                "and the operations also make the run longer: energy itself rises as in the next row"));
   context(study.rows, "energy of the accelerator with the normaliser's operations, % above that of the products",
           100 * (with.on_chip_pj() / without.on_chip_pj() - 1), "without DRAM");
   for (std::size_t r = 0; r < runs.size(); ++r) {

@@ -15,19 +15,26 @@ using workloads::TransformerEstimate;
 using workloads::TransformerShape;
 
 constexpr const char* kDescription =
-    "The analytical model of figure 11: 16 x 16 array, 16 lanes for non-linear operations, 128 KiB accumulator, 2 MiB L2, "
-    "64 bytes per cycle from DRAM to the L2 and 16 from there to the local memories. An operator takes the larger of its "
-    "arithmetic and its memory time; nothing is fused; 32-bit results in front of non-linear operations. `systole estimate` is "
+    "The analytical model of figure 11: 16 x 16 array, 16 lanes for non-linear operations, 128 KiB accumulator, 2 MiB "
+    "L2, "
+    "64 bytes per cycle from DRAM to the L2 and 16 from there to the local memories. An operator takes the larger of "
+    "its "
+    "arithmetic and its memory time; nothing is fused; 32-bit results in front of non-linear operations. `systole "
+    "estimate` is "
     "the same model for any size.\n\n"
     "What the paper leaves open, and what we chose:\n"
-    "* Traffic between DRAM and L2: rules read off table 5 (all its 18 operators), those of result tiles of 1024 rows by 440 to "
+    "* Traffic between DRAM and L2: rules read off table 5 (all its 18 operators), those of result tiles of 1024 rows "
+    "by 440 to "
     "511 columns in the L2.\n"
-    "* Tiles in the local memories (\"square tiling\"): the largest square of 32-bit results in the accumulator, 176 x 176. A "
+    "* Tiles in the local memories (\"square tiling\"): the largest square of 32-bit results in the accumulator, 176 x "
+    "176. A "
     "double-buffered accumulator (128 x 128) changes BERT-Base at l = 4096 from 80.6 to 81.4.\n"
-    "* Both memory times are added. With the larger of the two instead GPT-2 would be at 14.8 (l = 128) and 685 (l = 4096), "
+    "* Both memory times are added. With the larger of the two instead GPT-2 would be at 14.8 (l = 128) and 685 (l = "
+    "4096), "
     "where the paper has 18 and 840.\n"
     "* Bars of figures 30 and 31 carry no numbers, and of ResNet-50 the paper gives no layers: not computed.\n\n"
-    "The last rows set the estimate of one encoder layer beside our cycle-accurate run of the same layer (Gemmini's published "
+    "The last rows set the estimate of one encoder layer beside our cycle-accurate run of the same layer (Gemmini's "
+    "published "
     "software, machine `survey-256-128`, ideal memory with 20 cycles of latency and 16 bytes per cycle).\n\n"
     "To repeat: `systole reproduce E2 --out DIR`.";
 
@@ -45,7 +52,8 @@ void intensities(std::vector<CaseRow>& rows) {
     const double ours = total ? estimate.intensity() : estimate.find(printed.name).intensity();
     rows.push_back(compared(
         fmt::format("table 5: bert-base, l={}, {}, FLOP/byte", printed.seq, printed.name), printed.printed, ours,
-        total ? "the 18 operators are equal, so the rest is the traffic or the FLOPs of element-wise operations, which the paper "
+        total ? "the 18 operators are equal, so the rest is the traffic or the FLOPs of element-wise operations, which "
+                "the paper "
                 "does not give: ours are 5 bytes per element of softmax, GELU, LayerNorm and 3 of residual additions"
               : "printed with one digit too many: 2*128*768*768 FLOPs over 884736 bytes are 170.667"));
   }
@@ -58,13 +66,15 @@ void latencies(std::vector<CaseRow>& rows) {
   for (const workloads::PrintedLatency& printed : workloads::printed_latencies()) {
     const TransformerShape shape = shape_of(printed.network);
     const double cycles = workloads::estimate_transformer(shape, printed.seq).cycles();
-    const std::string item = fmt::format("figure 32: {}, l={}, latency over bert-base at 128", printed.network, printed.seq);
+    const std::string item =
+        fmt::format("figure 32: {}, l={}, latency over bert-base at 128", printed.network, printed.seq);
     const bool large = printed.network == "bert-large";
-    const char* cause = large ? "the paper's BERT-Large lacks one projection per layer, as in figure 4 (E1)"
-                        : shape.decoder
-                            ? "less than 1 %: the paper does not say which traffic of vectors it counts beside that of weights, keys "
-                              "and values"
-                            : "the local tiles are not given: 176 x 176 gives 80.6, 256 x 256 would give 79.8";
+    const char* cause =
+        large ? "the paper's BERT-Large lacks one projection per layer, as in figure 4 (E1)"
+        : shape.decoder
+            ? "less than 1 %: the paper does not say which traffic of vectors it counts beside that of weights, keys "
+              "and values"
+            : "the local tiles are not given: 176 x 176 gives 80.6, 256 x 256 would give 79.8";
     rows.push_back(compared(item, printed.printed, cycles / unit, cause));
     if (!large) continue;
     const double d = static_cast<double>(shape.model);
@@ -75,8 +85,8 @@ void latencies(std::vector<CaseRow>& rows) {
   }
   rows.push_back({"appendix A.5: ResNet-50 faster than bert-base at 128", "1.28", std::nullopt, CaseVerdict::kOpen,
                   "the paper's list of layers is not given (E1, table 4)"});
-  rows.push_back({"appendix A.5: ResNet-50, speed-up by fusing BatchNorm and ReLU", "1.32", std::nullopt, CaseVerdict::kOpen,
-                  "the paper's list of layers is not given (E1, table 4)"});
+  rows.push_back({"appendix A.5: ResNet-50, speed-up by fusing BatchNorm and ReLU", "1.32", std::nullopt,
+                  CaseVerdict::kOpen, "the paper's list of layers is not given (E1, table 4)"});
 }
 
 struct Step {
@@ -105,7 +115,8 @@ void error_of_the_estimate(const CaseOptions& options, std::vector<CaseRow>& row
     const TransformerEstimate estimate = workloads::estimate_transformer(shape, lengths[r]);
     const auto add = [&](const std::string& name, double estimated, double simulated) {
       rows.push_back({fmt::format("estimate over simulation: l={}, {}", lengths[r], name), "", estimated / simulated,
-                      CaseVerdict::kContext, fmt::format("{:.0f} cycles estimated, {:.0f} simulated", estimated, simulated)});
+                      CaseVerdict::kContext,
+                      fmt::format("{:.0f} cycles estimated, {:.0f} simulated", estimated, simulated)});
     };
     double all = 0;
     for (const Step& step : kSteps) {

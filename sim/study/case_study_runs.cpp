@@ -31,8 +31,8 @@ std::string identity(const CaseRun& run, const std::string& version) {
                         layer->cached, layer->cross_keys, layer->fused_norm);
   } else {
     const auto& products = std::get<LayerProducts>(run.layer);
-    text += fmt::format(" products {} {} {} {} {} {}", products.rows, products.model, products.feed_forward, products.heads,
-                        products.wide_results, products.biases);
+    text += fmt::format(" products {} {} {} {} {} {}", products.rows, products.model, products.feed_forward,
+                        products.heads, products.wide_results, products.biases);
   }
   text += fmt::format(" host {}", run.host_cycles_per_loop);
   for (const config::Parameter& parameter : config::parameters(run.machine.params))
@@ -41,9 +41,9 @@ std::string identity(const CaseRun& run, const std::string& version) {
 }
 
 Json to_json(const CaseNumbers& numbers) {
-  Json json = {{"cycles", numbers.cycles},           {"macs", numbers.macs},
-               {"read_bytes", numbers.read_bytes},   {"write_bytes", numbers.write_bytes},
-               {"commands", numbers.commands},       {"counters", numbers.counters},
+  Json json = {{"cycles", numbers.cycles},         {"macs", numbers.macs},
+               {"read_bytes", numbers.read_bytes}, {"write_bytes", numbers.write_bytes},
+               {"commands", numbers.commands},     {"counters", numbers.counters},
                {"regions", Json::array()}};
   for (const auto& region : numbers.regions)
     json["regions"].push_back({{"name", region.name}, {"cycles", region.cycles}, {"macs", region.macs}});
@@ -86,7 +86,7 @@ CaseNumbers simulate(const CaseRun& run) {
   const kernels::Target target = run::target_of(run.machine.params);
   const auto* layer = std::get_if<PublishedLayer>(&run.layer);
   isa::Program program = layer != nullptr ? workloads::published_layer(*layer, target)
-                                                : workloads::layer_products(std::get<LayerProducts>(run.layer), target);
+                                          : workloads::layer_products(std::get<LayerProducts>(run.layer), target);
   if (run.host_cycles_per_loop != 0) add_host_time(program, run.host_cycles_per_loop);
   run::SimulationSettings settings;
   settings.timing_only = true;
@@ -102,7 +102,8 @@ CaseNumbers simulate(const CaseRun& run) {
     numbers.macs += region.macs;
     numbers.regions.push_back({region.name, 0, region.macs});
   }
-  for (const hw::RegionCycles& region : result.machine.regions) numbers.regions.at(region.region).cycles += region.cycles;
+  for (const hw::RegionCycles& region : result.machine.regions)
+    numbers.regions.at(region.region).cycles += region.cycles;
   for (const hw::Counter& counter : result.machine.counters) numbers.counters[counter.name] = counter.value;
   return numbers;
 }

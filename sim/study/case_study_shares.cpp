@@ -16,15 +16,22 @@ using workloads::LayerProducts;
 
 constexpr const char* kDescription =
     "Time of an encoder layer of BERT-Base, twice.\n"
-    "* Baseline: matrix products on the accelerator with 256/64 KiB (`survey-baseline`, simulated), everything else on the CPU in "
-    "floating point, one after the other. The CPU's operations are elements times cycles per element measured on the RTL of a "
+    "* Baseline: matrix products on the accelerator with 256/64 KiB (`survey-baseline`, simulated), everything else on "
+    "the CPU in "
+    "floating point, one after the other. The CPU's operations are elements times cycles per element measured on the "
+    "RTL of a "
     "Rocket core, lines that miss times the memory's time, and a constant per row.\n"
-    "* With the I-BERT units: the layer as Gemmini's published software issues it, all on the accelerator with 64/256 KiB "
+    "* With the I-BERT units: the layer as Gemmini's published software issues it, all on the accelerator with 64/256 "
+    "KiB "
     "(`survey-64-256`, simulated). Softmax is the time of scores with softmax less that of scores alone.\n\n"
-    "What the paper leaves open, and what we chose before looking at its numbers: the CPU is Rocket; its code is plain C with the "
-    "C library's expf and erff, -O2; its data come from DRAM (30 cycles on AXI), because the scores of a layer at l = 512 do not fit "
-    "an L2; a residual addition is an addition of two floats. De- and re-quantisation: of the results of all products and of "
-    "their inputs, 6 l d + l d_FFN + h l^2 elements each per layer. Other codes, memories and counts stand below, one change at a "
+    "What the paper leaves open, and what we chose before looking at its numbers: the CPU is Rocket; its code is plain "
+    "C with the "
+    "C library's expf and erff, -O2; its data come from DRAM (30 cycles on AXI), because the scores of a layer at l = "
+    "512 do not fit "
+    "an L2; a residual addition is an addition of two floats. De- and re-quantisation: of the results of all products "
+    "and of "
+    "their inputs, 6 l d + l d_FFN + h l^2 elements each per layer. Other codes, memories and counts stand below, one "
+    "change at a "
     "time. The accelerator's memory is ideal (20 cycles) in the first rows.\n\n"
     "To repeat: `systole reproduce E4 --out DIR`.";
 
@@ -56,8 +63,7 @@ Shares baseline(std::uint64_t rows, double product_cycles, const HostChoice& cho
   shares.gelu = host(HostOperation::kGelu, l, kFeedForward);
   shares.norm = 2 * host(HostOperation::kLayerNorm, l, kModel);
   shares.residual = 2 * host(HostOperation::kResidual, l, kModel);
-  if (!choice.wide_residual)
-    shares.residual += 2 * (host(HostOperation::kDequantise, l, kModel) + pair(l, kModel));
+  if (!choice.wide_residual) shares.residual += 2 * (host(HostOperation::kDequantise, l, kModel) + pair(l, kModel));
   const double matrices = choice.all_products ? 6 : 2;
   shares.conversion = matrices * pair(l, kModel) + pair(l, kFeedForward) + pair(kHeads * l, l);
   return shares;
@@ -88,18 +94,24 @@ void add_baseline(std::vector<CaseRow>& rows, std::uint64_t l, const Shares& s) 
     }
   };
   row("matrix products", "1", s.products,
-      "the paper's text says 4 (96 % is not products), and 1 cannot be: with 39.6 times less time and 87 % products afterwards they "
+      "the paper's text says 4 (96 % is not products), and 1 cannot be: with 39.6 times less time and 87 % products "
+      "afterwards they "
       "would have become slower");
-  if (printed) rows.back().verdict = rows.back().verdict == CaseVerdict::kEqual ? CaseVerdict::kEqual : CaseVerdict::kContradiction;
   if (printed)
-    rows.push_back(compared("section 3.4.2: baseline, l=512, not matrix products, % of time", "96", 100 * (1 - s.products / s.total()),
+    rows.back().verdict =
+        rows.back().verdict == CaseVerdict::kEqual ? CaseVerdict::kEqual : CaseVerdict::kContradiction;
+  if (printed)
+    rows.push_back(compared("section 3.4.2: baseline, l=512, not matrix products, % of time", "96",
+                            100 * (1 - s.products / s.total()),
                             "the C library's functions on Rocket take longer than the paper's unknown CPU"));
   row("GELU", "10", s.gelu, "erff of the C library: 157 cycles per element; the paper's share means about 50");
   row("softmax", "19", s.softmax, "expf of the C library: 98 cycles per element; the paper's share means about 47");
   row("LayerNorm", "4", s.norm, "37 cycles per element against about 40; a smaller share because the total is larger");
-  row("residual addition", "11", s.residual, "a bare float addition: 14 cycles per element and its misses; the paper's share means about 110, "
-                                             "an addition of 8-bit operands that converts them");
-  row("de- and quantisation", "49", s.conversion, "the paper does not say which values are converted, nor with what code");
+  row("residual addition", "11", s.residual,
+      "a bare float addition: 14 cycles per element and its misses; the paper's share means about 110, "
+      "an addition of 8-bit operands that converts them");
+  row("de- and quantisation", "49", s.conversion,
+      "the paper does not say which values are converted, nor with what code");
 }
 
 void add_accelerated(std::vector<CaseRow>& rows, std::uint64_t l, const Shares& s) {
@@ -115,8 +127,10 @@ void add_accelerated(std::vector<CaseRow>& rows, std::uint64_t l, const Shares& 
   row("matrix products with GELU", "87", s.products, "the other parts are smaller");
   row("softmax", "3", s.softmax, "simulated");
   row("LayerNorm", "7", s.norm,
-      "the paper's normaliser is an earlier one (non-pipelined divider and root per row); ours is that of Gemmini v0.7.2");
-  row("residual addition", "4", s.residual, "ideal memory: the additions are bound by it, see the rows with L2 and DRAM");
+      "the paper's normaliser is an earlier one (non-pipelined divider and root per row); ours is that of Gemmini "
+      "v0.7.2");
+  row("residual addition", "4", s.residual,
+      "ideal memory: the additions are bound by it, see the rows with L2 and DRAM");
 }
 
 const std::vector<HostChoice>& choices() {
@@ -129,7 +143,8 @@ const std::vector<HostChoice>& choices() {
       {"DRAM of 100 cycles", HostCode::kLibm, workloads::host_dram(100)},
       {"residual addition of 8-bit operands", HostCode::kLibm, workloads::host_dram(30), false},
       {"conversions only around the CPU's operations", HostCode::kLibm, workloads::host_dram(30), true, false},
-      {"I-BERT's polynomials and residual addition of 8-bit operands", HostCode::kIbert, workloads::host_dram(30), false},
+      {"I-BERT's polynomials and residual addition of 8-bit operands", HostCode::kIbert, workloads::host_dram(30),
+       false},
   };
   return list;
 }
@@ -171,12 +186,14 @@ CaseStudy time_shares(const CaseOptions& options) {
     const double speed_up = cpu.total() / units.total();
     if (l == 512) {
       study.rows.push_back(compared(item, "39.6", speed_up,
-                                    "the baseline is the CPU's time: the C library's code is slower than the paper's unknown one, see one change at a time"));
+                                    "the baseline is the CPU's time: the C library's code is slower than the paper's "
+                                    "unknown one, see one change at a time"));
     } else {
       context(study.rows, item, speed_up, fmt::format("{:.0f} / {:.0f} cycles per layer", cpu.total(), units.total()));
     }
     context(study.rows, fmt::format("baseline, l={}, % utilisation of the array", l),
-            100 * static_cast<double>(numbers[3 * i].macs) / (cpu.total() * 256), "\"far less than 1 %\" in section 3.4.2");
+            100 * static_cast<double>(numbers[3 * i].macs) / (cpu.total() * 256),
+            "\"far less than 1 %\" in section 3.4.2");
   }
   const std::size_t soc = 3 * lengths.size();
   const Shares units = accelerated(numbers[1], numbers[2]);
@@ -184,19 +201,23 @@ CaseStudy time_shares(const CaseOptions& options) {
   for (const HostChoice& choice : choices()) {
     const Shares s = baseline(lengths[0], cycles(numbers[0]), choice);
     const auto percent = [&](double part) { return 100 * part / s.total(); };
-    context(study.rows, fmt::format("one change at a time, l={}: {}: speed-up", lengths[0], choice.text), s.total() / units.total(),
-            fmt::format("products {:.1f}, GELU {:.1f}, softmax {:.1f}, LayerNorm {:.1f}, residual addition {:.1f}, conversions {:.1f} % of "
+    context(study.rows, fmt::format("one change at a time, l={}: {}: speed-up", lengths[0], choice.text),
+            s.total() / units.total(),
+            fmt::format("products {:.1f}, GELU {:.1f}, softmax {:.1f}, LayerNorm {:.1f}, residual addition {:.1f}, "
+                        "conversions {:.1f} % of "
                         "{:.4g} cycles for 12 layers",
                         percent(s.products), percent(s.gelu), percent(s.softmax), percent(s.norm), percent(s.residual),
                         percent(s.conversion), 12 * s.total()));
   }
   const Shares soc_cpu = baseline(lengths[0], cycles(numbers[soc]), {"", HostCode::kLibm, workloads::host_dram(100)});
-  context(study.rows, fmt::format("L2 and DRAM of 100 cycles for both, l={}: speed-up", lengths[0]), soc_cpu.total() / soc_units.total(),
-          fmt::format("with the units: products {:.1f}, softmax {:.1f}, LayerNorm {:.1f}, residual addition {:.1f} % of {:.4g} cycles for 12 "
+  context(study.rows, fmt::format("L2 and DRAM of 100 cycles for both, l={}: speed-up", lengths[0]),
+          soc_cpu.total() / soc_units.total(),
+          fmt::format("with the units: products {:.1f}, softmax {:.1f}, LayerNorm {:.1f}, residual addition {:.1f} % "
+                      "of {:.4g} cycles for 12 "
                       "layers; products before: {:.1f} %",
                       100 * soc_units.products / soc_units.total(), 100 * soc_units.softmax / soc_units.total(),
-                      100 * soc_units.norm / soc_units.total(), 100 * soc_units.residual / soc_units.total(), 12 * soc_units.total(),
-                      100 * soc_cpu.products / soc_cpu.total()));
+                      100 * soc_units.norm / soc_units.total(), 100 * soc_units.residual / soc_units.total(),
+                      12 * soc_units.total(), 100 * soc_cpu.products / soc_cpu.total()));
   return study;
 }
 

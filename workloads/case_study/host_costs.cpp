@@ -12,7 +12,8 @@ struct Kernel {
 };
 
 constexpr Kernel kKernels[] = {
-#define SYSTOLE_HOST_KERNEL(operation, code, cycles, bytes, text) {HostOperation::operation, HostCode::code, cycles, bytes},
+#define SYSTOLE_HOST_KERNEL(operation, code, cycles, bytes, text) \
+  {HostOperation::operation, HostCode::code, cycles, bytes},
 #include "workloads/case_study/host_costs.def"
 #undef SYSTOLE_HOST_KERNEL
 };
@@ -22,12 +23,15 @@ constexpr double kLineBytes = 64;
 // Call, loop exits, and the scalar division or root of a row; measured like the kernels.
 double row_overhead(HostOperation operation) {
   switch (operation) {
-    case HostOperation::kSoftmax: return 136;
-    case HostOperation::kLayerNorm: return 200;
+    case HostOperation::kSoftmax:
+      return 136;
+    case HostOperation::kLayerNorm:
+      return 200;
     case HostOperation::kGelu:
     case HostOperation::kResidual:
     case HostOperation::kDequantise:
-    case HostOperation::kQuantise: return 50;
+    case HostOperation::kQuantise:
+      return 50;
   }
   return 0;
 }
@@ -36,10 +40,14 @@ double row_overhead(HostOperation operation) {
 
 const char* name_of(HostCode code) {
   switch (code) {
-    case HostCode::kLibm: return "C library (-O2)";
-    case HostCode::kPolynomial: return "polynomials of 5th order (-O2)";
-    case HostCode::kIbert: return "I-BERT's polynomials, quantisation with a division (-O2)";
-    case HostCode::kUnrolled: return "I-BERT's polynomials, unrolled by hand (-O3)";
+    case HostCode::kLibm:
+      return "C library (-O2)";
+    case HostCode::kPolynomial:
+      return "polynomials of 5th order (-O2)";
+    case HostCode::kIbert:
+      return "I-BERT's polynomials, quantisation with a division (-O2)";
+    case HostCode::kUnrolled:
+      return "I-BERT's polynomials, unrolled by hand (-O3)";
   }
   return "";
 }

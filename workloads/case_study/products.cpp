@@ -77,7 +77,8 @@ class Products {
 }  // namespace
 
 isa::Program layer_products(const LayerProducts& layer, const kernels::Target& target) {
-  if (layer.rows == 0 || layer.model == 0 || layer.feed_forward == 0 || layer.heads == 0 || layer.model % layer.heads != 0)
+  if (layer.rows == 0 || layer.model == 0 || layer.feed_forward == 0 || layer.heads == 0 ||
+      layer.model % layer.heads != 0)
     throw ConfigError("a layer needs rows, columns and heads, and heads that divide its width");
   return Products(layer, target).emit();
 }

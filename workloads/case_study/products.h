@@ -14,8 +14,8 @@ struct LayerProducts {
   bool biases = true;         // of the products with weights
 };
 
-// Regions "q_proj" "k_proj" "v_proj" "scores" "context" "out_proj" "ff1" "ff2"; a fence after each step. Weights are not
-// loaded: for time, not values. Throws ConfigError for sizes that do not fit.
+// Regions "q_proj" "k_proj" "v_proj" "scores" "context" "out_proj" "ff1" "ff2"; a fence after each step. Weights are
+// not loaded: for time, not values. Throws ConfigError for sizes that do not fit.
 [[nodiscard]] isa::Program layer_products(const LayerProducts& layer, const kernels::Target& target);
 
 }  // namespace systole::workloads

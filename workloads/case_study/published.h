@@ -9,11 +9,12 @@ namespace systole::workloads {
 
 // One number of the workload analysis.
 struct PrintedCount {
-  std::string place;      // "table 3"
-  std::string network;    // "bert-base" "bert-large" "gpt2" "bert-base-4-heads"
+  std::string place;    // "table 3"
+  std::string network;  // "bert-base" "bert-large" "gpt2" "bert-base-4-heads"
   std::uint64_t seq = 0;
-  std::string row;        // "projections" "attention" "feed-forward" "other" "total"
-  std::string metric;     // "gflop" "gmop" "intensity"; "flop_percent" "mop_percent" or, as a fraction, "flop_share" "mop_share"
+  std::string row;  // "projections" "attention" "feed-forward" "other" "total"
+  std::string
+      metric;  // "gflop" "gmop" "intensity"; "flop_percent" "mop_percent" or, as a fraction, "flop_share" "mop_share"
   std::string printed;    // as it stands there: "0.006"
   std::string objection;  // why the paper contradicts itself here; empty: it does not
 };

@@ -11,8 +11,8 @@ namespace systole::workloads {
 namespace {
 
 // A result kept in the L2 while it is made. The survey does not give its tiles; the traffic behind table 5 (inputs read
-// twice for 768 columns, 7 times for 3072; weights once up to 512 rows, 4 times for 4096) fits tiles of 1024 rows by 440
-// to 511 columns, which is what 2 MB hold in 32 bits beside the operands. Other L2 sizes: columns in proportion.
+// twice for 768 columns, 7 times for 3072; weights once up to 512 rows, 4 times for 4096) fits tiles of 1024 rows by
+// 440 to 511 columns, which is what 2 MB hold in 32 bits beside the operands. Other L2 sizes: columns in proportion.
 constexpr double kL2TileRows = 1024;
 constexpr double kL2TileColumns = 448;
 constexpr double kL2TileBytes = 2.0 * 1024 * 1024;
@@ -33,8 +33,8 @@ class Estimator {
   }
 
   // `repeats` products (m x n)(n x k), the result with `bytes_out` per element.
-  OperatorEstimate matmul(const char* name, double repeats, double m, double n, double k, double flops, double dram_bytes,
-                          double bytes_out) const {
+  OperatorEstimate matmul(const char* name, double repeats, double m, double n, double k, double flops,
+                          double dram_bytes, double bytes_out) const {
     const double width = static_cast<double>(machine_.array);
     OperatorEstimate e;
     e.name = name;
@@ -109,8 +109,8 @@ std::vector<OperatorEstimate> encoder(const Estimator& estimator, const Transfor
                                   rows * d * d + estimator.l2_columns(d) * l * d + l * d, 1));
   list.push_back(estimator.matmul("QxK", layers * heads, l, width, l, l * l * (2 * width - 1),
                                   kWide * l * l + 2 * rows * l * width, kWide));
-  list.push_back(estimator.matmul("AxV", layers * heads, l, l, width, l * width * (2 * l - 1),
-                                  l * l + (1 + rows) * l * width, 1));
+  list.push_back(
+      estimator.matmul("AxV", layers * heads, l, l, width, l * width * (2 * l - 1), l * l + (1 + rows) * l * width, 1));
   list.push_back(estimator.matmul("W_out", layers, l, d, d, 2 * l * d * d,
                                   rows * d * d + estimator.l2_columns(d) * l * d + kWide * l * d, kWide));
   list.push_back(estimator.matmul("W_1", layers, l, d, f, 2 * l * d * f,
@@ -137,11 +137,13 @@ std::vector<OperatorEstimate> decoder(const Estimator& estimator, const Transfor
   OperatorEstimate context = estimator.matmul("AxV", 0, 1, 1, width, 0, 0, 1);
   for (std::uint64_t token = 1; token <= tokens; ++token) {
     const double t = static_cast<double>(token);
-    add(scores, estimator.matmul("QxK", layers * heads, 1, width, t, (2 * width - 1) * t, width + width * t + kWide * t, kWide));
+    add(scores, estimator.matmul("QxK", layers * heads, 1, width, t, (2 * width - 1) * t, width + width * t + kWide * t,
+                                 kWide));
     add(context, estimator.matmul("AxV", layers * heads, 1, t, width, (2 * t - 1) * width, t + t * width + width, 1));
   }
-  std::vector<OperatorEstimate> list = {weights("W_QKV", 3, d, d, 1), scores, context, weights("W_out", 1, d, d, kWide),
-                                        weights("W_1", 1, d, f, kWide), weights("W_2", 1, f, d, kWide)};
+  std::vector<OperatorEstimate> list = {
+      weights("W_QKV", 3, d, d, 1),  scores, context, weights("W_out", 1, d, d, kWide), weights("W_1", 1, d, f, kWide),
+      weights("W_2", 1, f, d, kWide)};
   for (const auto& e : element_wise(estimator, shape, heads * l * (l + 1) / 2, l)) list.push_back(e);
   return list;
 }

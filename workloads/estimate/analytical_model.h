@@ -14,8 +14,8 @@ namespace systole::workloads {
 
 // Figure 11.
 struct AnalyticalMachine {
-  std::uint64_t array = 16;       // W: rows and columns of the array; a W x W tile of weights takes W cycles per W rows
-  std::uint64_t sfu = 16;         // elements per cycle of the unit for non-linear operations
+  std::uint64_t array = 16;  // W: rows and columns of the array; a W x W tile of weights takes W cycles per W rows
+  std::uint64_t sfu = 16;    // elements per cycle of the unit for non-linear operations
   std::uint64_t accumulator_bytes = 128 * 1024;
   std::uint64_t l2_bytes = 2 * 1024 * 1024;
   double dram_bytes_per_cycle = 64;
@@ -23,15 +23,15 @@ struct AnalyticalMachine {
 };
 
 struct OperatorEstimate {
-  std::string name;         // "W_QKV" "QxK" "AxV" "W_out" "W_1" "W_2" "softmax" "GELU" "LayerNorm" "residual"
+  std::string name;  // "W_QKV" "QxK" "AxV" "W_out" "W_1" "W_2" "softmax" "GELU" "LayerNorm" "residual"
   bool matmul = false;
   double macs = 0;
   double flops = 0;
   double dram_bytes = 0;
-  double local_bytes = 0;   // between the L2 and the local memories
+  double local_bytes = 0;  // between the L2 and the local memories
   double compute_cycles = 0;
-  double memory_cycles = 0; // DRAM and local traffic one after the other: only so do the survey's ratios come out
-  double cycles = 0;        // the larger of both, operation by operation
+  double memory_cycles = 0;  // DRAM and local traffic one after the other: only so do the survey's ratios come out
+  double cycles = 0;         // the larger of both, operation by operation
 
   [[nodiscard]] double intensity() const { return flops / dram_bytes; }  // the survey's "non-ideal" one
 };

@@ -40,7 +40,8 @@ ResnetCounts count_resnet50() {
   }
   for (std::size_t stage = 0; stage < 4; ++stage) {
     const std::uint64_t size = std::uint64_t{56} >> stage;
-    const double elements = static_cast<double>(kResnet50Residuals[stage] * size * size * (std::uint64_t{256} << stage));
+    const double elements =
+        static_cast<double>(kResnet50Residuals[stage] * size * size * (std::uint64_t{256} << stage));
     counts.other = counts.other + Count{elements, 3 * elements};
   }
   constexpr double kPoolIn = 112 * 112 * 64, kPoolOut = 56 * 56 * 64;  // maximum of 3x3 pixels, stride 2

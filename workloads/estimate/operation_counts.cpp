@@ -51,7 +51,8 @@ TransformerCounts decoder_layer(const TransformerShape& shape, double l, Countin
   TransformerCounts counts;
   counts.projections = {4 * 2 * l * d * d, 4 * l * (d * d + 2 * d)};
   if (rule == CountingRule::kPlain) {
-    counts.attention = {h * ((2 * width - 1) * keys + width * (2 * keys - l)), h * 2 * (keys * (width + 1) + l * width)};
+    counts.attention = {h * ((2 * width - 1) * keys + width * (2 * keys - l)),
+                        h * 2 * (keys * (width + 1) + l * width)};
   } else {
     counts.attention = {h * 2 * width * (2 * keys - l), h * ((2 * width + 1) * keys + 3 * width * l)};
   }

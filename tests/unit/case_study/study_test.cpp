@@ -38,13 +38,18 @@ TEST(WorkloadAnalysis, figure_4_is_a_bert_large_with_one_projection_fewer) {
 
 TEST(CaseStudyTable, commas_and_bars_are_escaped) {
   CaseStudy study{"E0", "t", "d", {compared("a, b|c", "2.0", 1.0, "why \"so\"")}};
-  EXPECT_EQ(case_study_csv(study), "experiment,item,paper,ours,ratio,cause\nE0,\"a, b|c\",2.0,1,0.5000,\"why \"\"so\"\"\"\n");
-  EXPECT_NE(case_study_markdown(study).find("| a, b\\|c | 2.0 | 1 | 0.5000 | deviation | why \"so\" |"), std::string::npos);
+  EXPECT_EQ(case_study_csv(study),
+            "experiment,item,paper,ours,ratio,cause\nE0,\"a, b|c\",2.0,1,0.5000,\"why \"\"so\"\"\"\n");
+  EXPECT_NE(case_study_markdown(study).find("| a, b\\|c | 2.0 | 1 | 0.5000 | deviation | why \"so\" |"),
+            std::string::npos);
 }
 
 class RunsTest : public ::testing::Test {
  protected:
-  RunsTest() { options_.directory = (std::filesystem::temp_directory_path() / ("systole_runs_" + std::to_string(::getpid()))).string(); }
+  RunsTest() {
+    options_.directory =
+        (std::filesystem::temp_directory_path() / ("systole_runs_" + std::to_string(::getpid()))).string();
+  }
   ~RunsTest() override { std::filesystem::remove_all(options_.directory); }
   CaseOptions options_;
 };
@@ -79,7 +84,8 @@ TEST_F(RunsTest, a_machine_that_cannot_run_its_layer_is_named) {
     (void)run_cases({{"layer", bert_base_layer(16), config::preset_machine("survey-baseline")}}, options_);
     FAIL();
   } catch (const ConfigError& error) {
-    EXPECT_EQ(std::string(error.what()), "layer: the published layer needs softmax, LayerNorm and GELU: sfu.normaliser=1");
+    EXPECT_EQ(std::string(error.what()),
+              "layer: the published layer needs softmax, LayerNorm and GELU: sfu.normaliser=1");
   }
 }
 

@@ -22,7 +22,8 @@ TEST(Energy, every_event_is_at_its_place_in_the_table) {
 TEST(Energy, counts_times_table) {
   hw::MachineParams machine;
   RunCounts counts;
-  counts.macs = 1000, counts.operand_rows = 10, counts.rows_written = 20, counts.read_bytes = 640, counts.write_bytes = 64;
+  counts.macs = 1000, counts.operand_rows = 10, counts.rows_written = 20, counts.read_bytes = 640,
+  counts.write_bytes = 64;
   const Energy energy = energy_of(counts, machine);
   EXPECT_DOUBLE_EQ(part(energy, "array"), 1000 * (0.2 + 0.1));
   EXPECT_DOUBLE_EQ(part(energy, "dram"), 704 * 160.0);
@@ -41,7 +42,8 @@ TEST(Energy, softmax_costs_its_multiplications_and_two_more_passes) {
   hw::MachineParams machine;
   NonLinearCounts counts;
   counts.softmax = 100;
-  EXPECT_DOUBLE_EQ(part(energy_of({}, machine, counts), "normaliser"), 100 * (6 * 3.1 + 12 * 0.1 + 2 * 4 * sram_pj_per_byte(32)));
+  EXPECT_DOUBLE_EQ(part(energy_of({}, machine, counts), "normaliser"),
+                   100 * (6 * 3.1 + 12 * 0.1 + 2 * 4 * sram_pj_per_byte(32)));
 }
 
 TEST(Area, the_published_machine_has_the_published_area) {
