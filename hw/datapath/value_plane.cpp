@@ -5,7 +5,7 @@
 namespace systole::hw {
 namespace {
 
-// Everything that can hold a buffer at a time: requests in flight, response and request queues, rows in the load and store pipelines.
+// Everything that can hold a buffer of allocate() at a time: requests in flight and their queues, rows in the store pipelines.
 std::uint32_t buffers_in_flight(const MachineParams& m) {
   const int rows_in_pipes = 4 * (m.scratchpad.read_delay + 4) * m.scratchpad.banks + m.accumulator.scale_latency + 64;
   const int beats = 2 * m.dma.max_in_flight * (1 + m.dma.max_bytes / m.dma.bus_bytes);
@@ -28,6 +28,18 @@ ValuePlane::ValuePlane(const MachineParams& params, Memory& memory)
 ValueRef ValuePlane::allocate() {
   const ValueRef ref{next_};
   next_ = (next_ + 1) & (buffers_count_ - 1);
+  return ref;
+}
+
+ValueRef ValuePlane::hold() {
+  if (free_.empty()) {
+    free_.push_back(buffers_count_ + static_cast<std::uint32_t>(held_.size()));
+    held_.push_back(0);
+    buffers_.resize((static_cast<std::size_t>(buffers_count_) + held_.size()) * static_cast<std::size_t>(buffer_bytes_));
+  }
+  const ValueRef ref{free_.back()};
+  free_.pop_back();
+  held_[ref.slot - buffers_count_] = 1;
   return ref;
 }
 

@@ -22,8 +22,15 @@ class ValuePlane {
   [[nodiscard]] std::int8_t* scratchpad_row(std::uint32_t row) { return scratchpad_.data() + std::size_t{row} * dim_; }
   [[nodiscard]] std::int32_t* accumulator_row(std::uint32_t row) { return accumulator_.data() + std::size_t{row} * dim_; }
 
-  // A buffer for bytes in flight: kept until `kBuffers` more have been taken, which is longer than anything stays in flight.
+  // A buffer for bytes that pass through queues in their order: it is used again when as many more have been taken as can be under way.
   [[nodiscard]] ValueRef allocate();
+  // A buffer that stays until as many uses have ended as were announced, the first by this call. For bytes that others may overtake: a
+  // broadcast row stays in a scaler for thousands of cycles.
+  [[nodiscard]] ValueRef hold();
+  void announce_uses(ValueRef ref, std::uint32_t uses) { held_[ref.slot - buffers_count_] += uses; }
+  void end_use(ValueRef ref) {
+    if (--held_[ref.slot - buffers_count_] == 0) free_.push_back(ref.slot);
+  }
   [[nodiscard]] std::uint8_t* bytes(ValueRef ref) { return buffers_.data() + std::size_t{ref.slot} * buffer_bytes_; }
   [[nodiscard]] int buffer_bytes() const { return buffer_bytes_; }
 
@@ -35,7 +42,9 @@ class ValuePlane {
   Memory* memory_;
   std::vector<std::int8_t> scratchpad_;
   std::vector<std::int32_t> accumulator_;
-  std::vector<std::uint8_t> buffers_;
+  std::vector<std::uint8_t> buffers_;      // those of allocate(), then those of hold()
+  std::vector<std::uint32_t> held_;        // uses of each buffer of hold() that have not ended
+  std::vector<std::uint32_t> free_;        // buffers of hold() without uses
 };
 
 }  // namespace systole::hw

@@ -89,7 +89,7 @@ RequestBeat ReadRequester::take_packet(Cycle, unsigned id) {
   chunk.accumulate = row_->local.accumulate();
   chunk.accumulator_width = row_->accumulator_width;
   chunk.sequence = row_->sequence;
-  if (values_ != nullptr) chunk.values = values_->allocate();
+  if (values_ != nullptr) chunk.values = values_->hold();
   transactions_.allocate(id, transaction);
 
   RequestBeat beat;
@@ -118,12 +118,13 @@ std::string ReadRequester::state_text() const {
 }
 
 BeatMerger::BeatMerger(const sc_core::sc_module_name& name, const MachineParams& params, TransactionTable& transactions,
-                       ReadRequester& requester, Channel<ResponseBeat>& in_response, Channel<LoadedRow>& out_row,
+                       ReadRequester& requester, ValuePlane* values, Channel<ResponseBeat>& in_response, Channel<LoadedRow>& out_row,
                        Channel<LoadedRow>& out_accumulator_row, BusyLine& busy)
     : Unit(name),
       params_(params),
       transactions_(transactions),
       requester_(requester),
+      values_(values),
       in_response_(in_response),
       out_row_(out_row),
       out_accumulator_row_(out_accumulator_row),
@@ -160,6 +161,11 @@ void BeatMerger::send(Cycle now) {
   row.row = (row.row + current_->block_stride * static_cast<std::uint32_t>(block)) & ((1u << row_bits(params_)) - 1);
   bytes_sent_ = std::min(bytes_sent_ + room, current_->useful);
   row.last = bytes_sent_ == current_->useful;
+  if (values_ != nullptr) {
+    // The scaler makes a row of each repeat; the accumulator's own path repeats where the row is written.
+    const bool repeats_behind = goes_to_accumulator_path(row) && params_.sfu.mvin_acc_scale == 0;
+    values_->announce_uses(row.values, repeats_behind ? 1u : row.repeats + 1u);
+  }
   (goes_to_accumulator_path(row) ? out_accumulator_row_ : out_row_).push(now, row);
 }
 
@@ -195,6 +201,7 @@ void BeatMerger::evaluate(Cycle now) {
       took = true;
       const ResponseBeat taken = in_response_.pop(now);
       if (taken.first) {
+        drop_current();
         current_ = transactions_.at(taken.source);
         bytes_read_ = 0;
         bytes_sent_ = 0;
@@ -210,10 +217,15 @@ void BeatMerger::evaluate(Cycle now) {
       }
     }
   }
-  if (retire) current_.reset();
+  if (retire) drop_current();
 
   ledger_.enter(now, blocked ? Account::kScalerFull : (sent || took || was_active) ? Account::kBusy : Account::kIdle);
   if (current_ || was_active || took) wake_at(now + 1);
+}
+
+void BeatMerger::drop_current() {
+  if (current_ && values_ != nullptr) values_->end_use(current_->row.values);
+  current_.reset();
 }
 
 std::string BeatMerger::state_text() const {

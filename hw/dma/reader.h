@@ -54,7 +54,7 @@ class ReadRequester final : public Unit {
 class BeatMerger final : public Unit {
  public:
   // The answer's last beat releases the transaction and wakes `requester`.
-  BeatMerger(const sc_core::sc_module_name& name, const MachineParams& params, TransactionTable& transactions, ReadRequester& requester,
+  BeatMerger(const sc_core::sc_module_name& name, const MachineParams& params, TransactionTable& transactions, ReadRequester& requester, ValuePlane* values,
              Channel<ResponseBeat>& in_response, Channel<LoadedRow>& out_row, Channel<LoadedRow>& out_accumulator_row, BusyLine& busy);
 
   void evaluate(Cycle now) override;
@@ -66,11 +66,13 @@ class BeatMerger final : public Unit {
 
   [[nodiscard]] bool can_send() const;
   void send(Cycle now);
+  void drop_current();
   [[nodiscard]] bool goes_to_accumulator_path(const LoadedRow& row) const;
 
   const MachineParams params_;
   TransactionTable& transactions_;
   ReadRequester& requester_;
+  ValuePlane* values_;
   Channel<ResponseBeat>& in_response_;
   Channel<LoadedRow>& out_row_;
   Channel<LoadedRow>& out_accumulator_row_;

@@ -193,13 +193,17 @@ void RowWriter::finish(Cycle now, const Offer& offer) {
   out_progress_.push(now, {offer.source.tracker, bytes});
 }
 
+void RowWriter::end_row(const LoadedRow& row) {
+  if (values_ != nullptr) values_->end_use(row.values);
+}
+
 void RowWriter::advance_pixel(Cycle now) {
-  if (pixel_repeats_left_ == 0) in_row_.pop(now);
+  if (pixel_repeats_left_ == 0) end_row(in_row_.pop(now));
   --pixel_repeats_left_;
 }
 
 void RowWriter::advance_accumulator(Cycle now) {
-  if (accumulator_repeats_left_ == 0) in_accumulator_row_.pop(now);
+  if (accumulator_repeats_left_ == 0) end_row(in_accumulator_row_.pop(now));
   --accumulator_repeats_left_;
 }
 

@@ -55,6 +55,7 @@ class RowWriter final : public Unit {
   void array_write(Cycle now);
   [[nodiscard]] bool write_row(Cycle now, const Offer& offer);
   void finish(Cycle now, const Offer& offer);
+  void end_row(const LoadedRow& row);
   void advance_pixel(Cycle now);
   void advance_accumulator(Cycle now);
   void advance_zero();

@@ -98,7 +98,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const MachineParam
     mvin_hop_ = std::make_unique<RowHop>("mvin_queue", c.mvin_queue, c.mvin_register);
     mvin_acc_hop_ = std::make_unique<RowHop>("mvin_acc_queue", c.mvin_acc_queue, c.mvin_acc_register);
   }
-  beat_merger_ = std::make_unique<BeatMerger>("beat_merger", m, *transactions_, *reader_, c.reader_responses,
+  beat_merger_ = std::make_unique<BeatMerger>("beat_merger", m, *transactions_, *reader_, values, c.reader_responses,
                                               queued ? c.mvin_queue : c.mvin_register,
                                               queued ? c.mvin_acc_queue : c.mvin_acc_register, c.reader_busy);
   mvin_scale_ = std::make_unique<MvinScale>("mvin_scale", m.array.dim, m.mvin_scale.units, m.mvin_scale.latency, c.mvin_register, c.pixel_register);
