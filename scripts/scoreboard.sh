@@ -1,0 +1,68 @@
+#!/bin/sh
+# Writes hw/EXACTNESS.md: how many recorded RTL streams are equal under each scheduler, what "exact" covers, and the last results of the
+# mutation gate and of the soak test.
+#   scripts/scoreboard.sh [--check]     --check: writes nothing; exit code 1 when the page would change
+# Replays everything below build/golden/rtl (BUILD=directory for another build) three times, about a minute of CPU time.
+set -eu
+cd "$(dirname "$0")/.."
+check=no
+case "${1:-}" in
+  -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  --check) check=yes ;;
+  "") ;;
+  *) echo "scoreboard: unknown argument '$1' (known: --check)" >&2; exit 2 ;;
+esac
+build=${BUILD:-build}
+[ -x "$build/systole" ] && [ -d "$build/golden/rtl" ] || { echo "scoreboard: no $build/systole; run scripts/build.sh" >&2; exit 2; }
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for scheduler in fast native every-cycle; do
+  echo "scoreboard: $scheduler" >&2
+  "$build/systole" replay "$build/golden/rtl" --scheduler "$scheduler" --jobs "${JOBS:-2}" >"$work/$scheduler" || [ $? -eq 1 ]
+done
+
+# category streams equal cycles, one line each; "all" last.
+rows() { awk '$2 ~ /^[0-9]+$/ { print $1, $2, $3, $6 }' "$work/$1"; }
+rows fast >"$work/a"
+rows native >"$work/b"
+rows every-cycle >"$work/c"
+
+page=$work/page
+{
+  cat tests/golden/exactness_head.md
+  echo
+  echo "## Recorded streams"
+  echo
+  echo "| category | content | streams | cycles | equal: fast | native | every cycle |"
+  echo "|---|---|---|---|---|---|---|"
+  paste -d' ' "$work/a" "$work/b" "$work/c" | while read -r category streams fast cycles _ _ native _ _ _ every _; do
+    content=$(awk -F' [|] ' -v c="$category" '$1 == c { print $2 }' tests/golden/categories.txt)
+    [ "$category" != all ] || category="**all**"
+    echo "| $category | $content | $streams | $cycles | $fast | $native | $every |"
+  done
+  echo
+  echo "## What the RTL leaves open, and what Systole does there"
+  echo
+  echo "| situation | what the RTL does | what Systole does |"
+  echo "|---|---|---|"
+  grep -v '^#' tests/golden/exactness.txt | sed 's/^/| /; s/$/ |/'
+  echo
+  echo "## Faults that the tests find"
+  echo
+  echo "\`scripts/mutate.py\` changes one latency, depth, rule or account at a time and runs the quick streams and the recorded accounts."
+  echo
+  cat tests/mutation/RESULTS.md
+  echo
+  echo "## Random programs"
+  echo
+  cat tests/golden/soak.md
+} >"$page"
+
+if [ "$check" = yes ]; then
+  diff -u hw/EXACTNESS.md "$page" && echo "scoreboard: hw/EXACTNESS.md is up to date"
+else
+  cp "$page" hw/EXACTNESS.md.new
+  mv hw/EXACTNESS.md.new hw/EXACTNESS.md
+  grep '^| \*\*all' hw/EXACTNESS.md
+fi
