@@ -7,6 +7,7 @@
 
 #include "hw/ports/command.h"
 #include "sim/base/errors.h"
+#include "sim/kernel/priority_merge.h"
 
 namespace systole::hw {
 
@@ -29,15 +30,21 @@ class CommandTracker {
     SYSTOLE_CHECK(entries_[index].valid && entries_[index].work_left >= work);
     entries_[index].work_left -= work;
   }
-  // Index of the lowest entry whose work is done.
-  [[nodiscard]] std::optional<unsigned> completed() const {
-    for (unsigned i = 0; i < entries_.size(); ++i) {
-      if (entries_[i].valid && entries_[i].work_left == 0) return i;
-    }
-    return std::nullopt;
+
+  // Once per cycle, in two steps around the work that comes back in it: release what the completion port took in the cycle before, ...
+  using Port = PriorityMerge<Completion, kCompletionSources>;
+  void release_granted(Cycle now, const Port& port, CompletionSource source) {
+    if (offered_ && offered_in_ + 1 == now && port.was_granted(source, offered_in_)) entries_[*offered_].valid = false;
   }
-  [[nodiscard]] const Completion& completion(unsigned index) const { return entries_[index].completion; }
-  void release(unsigned index) { entries_[index].valid = false; }
+  // ... then offer the lowest completed entry. True when there is one: its fate is known in the next cycle.
+  [[nodiscard]] bool offer_completed(Cycle now, Port& port, CompletionSource source) {
+    if (offered_in_ == now) return true;
+    offered_ = completed();
+    if (!offered_) return false;
+    offered_in_ = now;
+    port.offer(source, now, entries_[*offered_].completion);
+    return true;
+  }
   [[nodiscard]] bool busy() const {
     for (const Entry& entry : entries_) {
       if (entry.valid) return true;
@@ -46,12 +53,21 @@ class CommandTracker {
   }
 
  private:
+  // Index of the lowest entry whose work is done.
+  [[nodiscard]] std::optional<unsigned> completed() const {
+    for (unsigned i = 0; i < entries_.size(); ++i) {
+      if (entries_[i].valid && entries_[i].work_left == 0) return i;
+    }
+    return std::nullopt;
+  }
   struct Entry {
     bool valid = false;
     std::uint32_t work_left = 0;
     Completion completion;
   };
   std::vector<Entry> entries_;
+  std::optional<unsigned> offered_;   // in cycle offered_in_
+  Cycle offered_in_ = kNever;
 };
 
 }  // namespace systole::hw

@@ -28,20 +28,12 @@ LoadController::LoadController(const sc_core::sc_module_name& name, const Machin
 }
 
 void LoadController::evaluate(Cycle now) {
-  if (offered_ && offered_in_ + 1 == now && completion_.was_granted(kCompletionLoad, offered_in_)) tracker_.release(*offered_);
-  if (offered_in_ != now) offered_.reset();
+  tracker_.release_granted(now, completion_, kCompletionLoad);
   if (in_progress_.front(now) != nullptr) {
     const LoadProgress progress = in_progress_.pop(now);
     tracker_.returned(progress.tracker, progress.bytes);
   }
-  if (offered_in_ != now) {
-    if (const auto done = tracker_.completed()) {
-      completion_.offer(kCompletionLoad, now, tracker_.completion(*done));
-      offered_ = done;
-      offered_in_ = now;
-      wake_at(now + 1);
-    }
-  }
+  if (tracker_.offer_completed(now, completion_, kCompletionLoad)) wake_at(now + 1);
   step(now);
 }
 

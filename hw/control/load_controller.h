@@ -65,8 +65,6 @@ class LoadController final : public Unit {
   std::uint32_t row_ = 0;
   unsigned tracker_entry_ = 0;
   CommandTracker tracker_;
-  std::optional<unsigned> offered_;   // tracker entry offered for completion in the cycle before
-  Cycle offered_in_ = kNever;
   std::array<LoadState, 3> states_{};
   Ledger ledger_;
 };

@@ -54,17 +54,9 @@ StoreController::StoreController(const sc_core::sc_module_name& name, const Mach
 }
 
 void StoreController::evaluate(Cycle now) {
-  if (offered_ && offered_in_ + 1 == now && completion_.was_granted(kCompletionStore, offered_in_)) tracker_.release(*offered_);
-  if (offered_in_ != now) offered_.reset();
+  tracker_.release_granted(now, completion_, kCompletionStore);
   if (in_progress_.front(now) != nullptr) tracker_.returned(in_progress_.pop(now).tracker, 1);
-  if (offered_in_ != now) {
-    if (const auto done = tracker_.completed()) {
-      completion_.offer(kCompletionStore, now, tracker_.completion(*done));
-      offered_ = done;
-      offered_in_ = now;
-      wake_at(now + 1);
-    }
-  }
+  if (tracker_.offer_completed(now, completion_, kCompletionStore)) wake_at(now + 1);
   step(now);
 }
 

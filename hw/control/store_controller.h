@@ -69,8 +69,6 @@ class StoreController final : public Unit {
   unsigned tracker_entry_ = 0;
   CommandTracker tracker_;
   std::vector<std::uint16_t> affine_blocks_;   // extension E3, by statistics id: blocks sent since the statistics ended
-  std::optional<unsigned> offered_;
-  Cycle offered_in_ = kNever;
   Ledger ledger_;
 };
 

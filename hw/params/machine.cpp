@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "hw/params/derived.h"
+#include "sim/base/errors.h"
 
 namespace systole::hw {
 
@@ -53,6 +54,14 @@ std::vector<std::string> broken_rules(const MachineParams& m) {
   }
   require(m.queue.load <= 64 && m.reservation.load <= 128, "queues larger than the reservation station's limits");
   return rules;
+}
+
+const MachineParams& buildable(const MachineParams& machine) {
+  const std::vector<std::string> rules = broken_rules(machine);
+  if (rules.empty()) return machine;
+  std::string text = "this machine cannot be built:";
+  for (const std::string& rule : rules) text += "\n  " + rule;
+  throw ConfigError(text);
 }
 
 }  // namespace systole::hw

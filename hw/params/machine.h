@@ -49,4 +49,7 @@ void apply_revision(MachineParams& machine, int revision);
 // Rules that a combination of parameters breaks, each as a sentence that names the keys. Empty: the machine can be built.
 [[nodiscard]] std::vector<std::string> broken_rules(const MachineParams& machine);
 
+// The machine itself, if it can be built; else a ConfigError with the rules it breaks.
+[[nodiscard]] const MachineParams& buildable(const MachineParams& machine);
+
 }  // namespace systole::hw

@@ -4,65 +4,24 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
-#include <tuple>
 
 #include "hw/host/issuing_host.h"
 #include "hw/memory/ideal_memory.h"
 #include "hw/memory/soc/soc_memory.h"
 #include "hw/memory/tlm_memory.h"
-#include "hw/ports/command_fault.h"
 #include "hw/top/accelerator.h"
+#include "hw/top/hazard_texts.h"
 
 namespace systole::hw {
 namespace {
 
-const MachineParams& checked(const MachineParams& params) {
-  const std::vector<std::string> rules = broken_rules(params);
-  if (rules.empty()) return params;
-  std::string text = "this machine cannot be built:";
-  for (const std::string& rule : rules) text += "\n  " + rule;
-  throw ConfigError(text);
+// The host's command of a number.
+const isa::Instruction* command_of(const isa::Program& program, std::uint32_t sequence) {
+  for (const isa::Item& item : program.items) {
+    if (item.kind == isa::ItemKind::kCommand && sequence-- == 0) return &item.instruction;
+  }
+  return nullptr;
 }
-
-// Keeps the hazards as texts: each kind once per pair of commands, and no more than a reader would read.
-class HazardTexts final : public HazardLog {
- public:
-  static constexpr std::size_t kMost = 100;
-
-  explicit HazardTexts(int revision) : revision_(revision) {}
-  void set_commands(std::vector<isa::Instruction> commands) { commands_ = std::move(commands); }
-
-  void hazard(Cycle now, const std::string& unit, const isa::Instruction& instruction, std::uint32_t sequence, const std::string& what) override {
-    if (!is_new(sequence, sequence, what)) return;
-    texts_.push_back(fmt::format("cycle {}: {}: command {} ({}): {}", now, unit, sequence, isa::disassemble(instruction, revision_), what));
-  }
-  void conflict(Cycle now, const std::string& unit, std::uint32_t first, std::uint32_t second, const std::string& what) override {
-    if (!is_new(first, second, what)) return;
-    texts_.push_back(fmt::format("cycle {}: {}: commands {} ({}) and {} ({}): {}", now, unit, first, text_of(first), second, text_of(second), what));
-  }
-  [[nodiscard]] std::string text_of(std::uint32_t sequence) const {
-    return sequence < commands_.size() ? isa::disassemble(commands_[sequence], revision_) : std::string{};
-  }
-  [[nodiscard]] std::vector<std::string> texts() const {
-    std::vector<std::string> result = texts_;
-    if (left_out_ != 0) result.push_back(fmt::format("{} further warnings left out", left_out_));
-    return result;
-  }
-
- private:
-  bool is_new(std::uint32_t first, std::uint32_t second, const std::string& what) {
-    if (!seen_.insert({first, second, what}).second) return false;
-    if (texts_.size() < kMost) return true;
-    ++left_out_;
-    return false;
-  }
-  const int revision_;
-  std::vector<isa::Instruction> commands_;
-  std::set<std::tuple<std::uint32_t, std::uint32_t, std::string>> seen_;
-  std::vector<std::string> texts_;
-  std::size_t left_out_ = 0;
-};
 
 UnitAccount account_of(const Ledger& ledger, const std::vector<std::uint64_t>& cycles) {
   UnitAccount account;
@@ -77,7 +36,7 @@ UnitAccount account_of(const Ledger& ledger, const std::vector<std::uint64_t>& c
 
 struct Machine::Parts {
   Parts(const MachineParams& m, Memory& main_memory, const MachineOptions& run_options)
-      : params(checked(m)),
+      : params(buildable(m)),
         options(run_options),
         memory(main_memory),
         scheduler("scheduler", options.scheduler, sc_core::sc_time(1, sc_core::SC_NS)),
@@ -169,16 +128,12 @@ MachineResult Machine::run(const isa::Program& program) {
     }
     if (!segment.bytes.empty()) std::memcpy(p.memory.at(segment.address, segment.bytes.size()), segment.bytes.data(), segment.bytes.size());
   }
-  std::vector<isa::Instruction> commands;
-  for (const isa::Item& item : program.items) {
-    if (item.kind == isa::ItemKind::kCommand) commands.push_back(item.instruction);
-  }
-  p.hazards.set_commands(std::move(commands));
+  p.hazards.set_lookup([&program](std::uint32_t sequence) { return command_of(program, sequence); });
   p.host.start(program);
   try {
     p.scheduler.run(p.options.max_cycles);
   } catch (const CommandFault& fault) {
-    throw ModelError(fault.cycle, fault.unit, fmt::format("{}: {}", fault.sequence, p.hazards.text_of(fault.sequence)), fault.what);
+    throw p.hazards.error_of(fault);
   }
   if (!p.scheduler.stopped()) {
     const bool deadlock = p.scheduler.now() < p.options.max_cycles;

@@ -8,42 +8,12 @@
 #include <optional>
 
 #include "hw/host/command_decoder.h"
-#include "hw/ports/command_fault.h"
-#include "hw/ports/hazard_log.h"
 #include "hw/top/accelerator.h"
+#include "hw/top/hazard_texts.h"
 #include "sim/kernel/scheduler.h"
 
 namespace systole::hw {
 namespace {
-
-// Keeps the first hazards as texts.
-class Hazards final : public HazardLog {
- public:
-  explicit Hazards(int revision) : revision_(revision) {}
-  void hazard(Cycle now, const std::string& unit, const isa::Instruction& instruction, std::uint32_t sequence, const std::string& what) override {
-    keep(fmt::format("cycle {}: {}: command {} ({}): {}", now, unit, sequence, isa::disassemble(instruction, revision_), what));
-  }
-  void conflict(Cycle now, const std::string& unit, std::uint32_t first, std::uint32_t second, const std::string& what) override {
-    keep(fmt::format("cycle {}: {}: commands {} and {}: {}", now, unit, first, second, what));
-  }
-  [[nodiscard]] const std::vector<std::string>& texts() const { return texts_; }
-
- private:
-  static constexpr std::size_t kMost = 100;
-  void keep(std::string text) {
-    if (texts_.size() < kMost) texts_.push_back(std::move(text));
-  }
-  const int revision_;
-  std::vector<std::string> texts_;
-};
-
-const MachineParams& checked(const MachineParams& params) {
-  const std::vector<std::string> rules = broken_rules(params);
-  if (rules.empty()) return params;
-  std::string text = "this machine cannot be built:";
-  for (const std::string& rule : rules) text += "\n  " + rule;
-  throw ConfigError(text);
-}
 
 // Commands on their way from the registers to the accelerator, and the end of the last one.
 class CommandQueue final : public Unit {
@@ -105,7 +75,7 @@ class CommandQueue final : public Unit {
 
 struct TlmAccelerator::Parts {
   Parts(const MachineParams& machine, const TlmAcceleratorOptions& run_options, std::function<void()> room, std::function<void(Cycle)> done)
-      : params(checked(machine)),
+      : params(buildable(machine)),
         options(run_options),
         scheduler("scheduler", options.scheduler, options.clock_period),
         hazards(params.revision),
@@ -123,7 +93,7 @@ struct TlmAccelerator::Parts {
   const TlmAcceleratorOptions options;
   Memory unused;
   Scheduler scheduler;
-  Hazards hazards;
+  HazardTexts hazards;
   std::unique_ptr<ValuePlane> values;
   Channel<Command> commands{"raw_command_queue", 1, 2};
   Channel<RequestBeat> port_request{"port_a", 1, 2};
@@ -161,10 +131,10 @@ void TlmAccelerator::check() const {
   try {
     parts_->scheduler.check();
   } catch (const CommandFault& fault) {
-    throw ModelError(fault.cycle, fault.unit, fmt::format("command {}", fault.sequence), fault.what);
+    throw parts_->hazards.error_of(fault);
   }
 }
-const std::vector<std::string>& TlmAccelerator::warnings() const { return parts_->hazards.texts(); }
+std::vector<std::string> TlmAccelerator::warnings() const { return parts_->hazards.texts(); }
 Cycle TlmAccelerator::cycles() const { return parts_->queue.first() == kNever ? 0 : parts_->queue.last() - parts_->queue.first(); }
 void TlmAccelerator::drive_interrupt() { interrupt.write(interrupt_level_); }
 

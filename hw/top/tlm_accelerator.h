@@ -49,7 +49,7 @@ class TlmAccelerator final : public sc_core::sc_module {
   // Cycles from the acceptance of the first command to the end of the last one that is done.
   [[nodiscard]] Cycle cycles() const;
   // Hazards of the RTL that the program ran into, the first hundred.
-  [[nodiscard]] const std::vector<std::string>& warnings() const;
+  [[nodiscard]] std::vector<std::string> warnings() const;
 
  private:
   struct Parts;

@@ -59,7 +59,14 @@ bool HazardTracker::read_needs_fence(const Rows& rows) const {
 }
 
 bool HazardTracker::result_needs_fence(const Rows& rows) const {
-  return rows.first.is_accumulator() && rows.first.accumulate() && load_accumulates_;
+  if (!rows.first.is_accumulator() || !rows.first.accumulate()) return false;
+  if (load_accumulates_) return true;
+  const auto start = static_cast<std::int32_t>(row(rows, 0));
+  for (std::uint32_t i = 0; i < rows.count; ++i) {
+    const std::int32_t other = memory(rows)[row(rows, i)].result_start;
+    if (other != kNoResult && other != start) return true;
+  }
+  return false;
 }
 
 void HazardTracker::note_compute(const Rows& result, bool next_load_unsafe, bool recognised) {
@@ -69,7 +76,11 @@ void HazardTracker::note_compute(const Rows& result, bool next_load_unsafe, bool
   if (result.count == 0) return;
   array_accumulates_ = array_accumulates_ || (result.first.is_accumulator() && result.first.accumulate());
   const std::int32_t mark = recognised ? static_cast<std::int32_t>(row(result, 0)) : kUnrecognised;
-  for (std::uint32_t i = 0; i < result.count; ++i) memory(result)[row(result, i)].result_of = mark;
+  for (std::uint32_t i = 0; i < result.count; ++i) {
+    Row& written = memory(result)[row(result, i)];
+    written.result_of = mark;
+    written.result_start = static_cast<std::int32_t>(row(result, 0));
+  }
 }
 
 void HazardTracker::note_loop(bool accumulates_by_load) {

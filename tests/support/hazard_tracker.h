@@ -36,6 +36,7 @@ class HazardTracker {
   // Result of the array. `next_load_unsafe`: an operand was read beyond the rows that the hardware protects.
   // `recognised`: the preload that announced the result took long enough for the next pair to see it (one without an
   // operand takes 4 cycles only).
+  // An accumulating result must not follow one that overlaps it but starts elsewhere: a row could be added to while its write is under way.
   [[nodiscard]] bool result_needs_fence(const Rows& rows) const;
   void note_compute(const Rows& result, bool next_load_unsafe, bool recognised);
 
@@ -64,7 +65,8 @@ class HazardTracker {
   struct Row {
     LoadPath load = LoadPath::kNone;
     bool short_load = false;             // the load had so few rows that a second one may come too close
-    std::int32_t result_of = kNoResult;  // first row of the computation that wrote it
+    std::int32_t result_of = kNoResult;  // first row of the computation that wrote it, where the next pair recognises it
+    std::int32_t result_start = kNoResult;   // first row of the computation that wrote it
   };
   [[nodiscard]] std::uint32_t row(const Rows& rows, std::uint32_t i) const {
     return rows.first.plus(i * rows.stride, row_bits_).row(row_bits_);
