@@ -8,12 +8,6 @@
 namespace systole::hw {
 namespace {
 
-bool is_loop_command(isa::Op op) {
-  return op == isa::Op::kLoopConv || op == isa::Op::kLoopConv1 || op == isa::Op::kLoopConv1Rect || op == isa::Op::kLoopConv2 ||
-         op == isa::Op::kLoopConv2Rect || op == isa::Op::kLoopConv3 || op == isa::Op::kLoopConv3Rect || op == isa::Op::kLoopConv4 ||
-         op == isa::Op::kLoopConv5 || op == isa::Op::kLoopConv6;
-}
-
 std::uint32_t u32(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
 
 // Who may send, first to last (LoopConv.scala, arb).
@@ -23,94 +17,31 @@ constexpr std::array<LoopStage, kLoopStages> kPriority{kStageStore, kStageExecut
 
 LoopConv::LoopConv(const sc_core::sc_module_name& name, const FrontEndParams& params, Channel<Command>& in, Channel<Command>& out,
                    Completions& completions, Channel<IssueCredits>& issue_credits)
-    : Unit(name),
-      params_(params),
-      in_(in),
-      out_(out),
-      completions_(completions),
-      issue_credits_(issue_credits),
+    : LoopUnroller(name, params, in, out, completions, issue_credits, Origin::kLoopConv,
+                   {"loop_conv",
+                    {{"idle", StateKind::kIdle, "no convolution is configured and no command waits"},
+                     {"busy", StateKind::kBusy, "a command was passed, taken or generated, or moves in a pipeline"},
+                     {"output_full", StateKind::kStall, "the queue in front of the matrix-multiplication unroller is full"},
+                     {"no_credit", StateKind::kStall,
+                      "as many generated commands are in flight as the reservation station has entries"}}}),
       load_input_(params),
       load_weights_(params),
       load_bias_(params),
       execute_(params),
-      store_(params),
-      ledger_("loop_conv",
-              {{"idle", StateKind::kIdle, "no convolution is configured and no command waits"},
-               {"busy", StateKind::kBusy, "a command was passed, taken or generated, or moves in a pipeline"},
-               {"output_full", StateKind::kStall, "the queue in front of the matrix-multiplication unroller is full"},
-               {"no_credit", StateKind::kStall, "as many generated commands are in flight as the reservation station has entries"}}) {
-  in_.bind_reader(*this);
-  out_.bind_writer(*this);
-  completions_.bind_listener(*this, &any_in_flight_);
-  issue_credits_.bind_reader(*this);
+      store_(params) {
   for (unsigned slot = 0; slot < loops_.size(); ++slot) {
-    loops_[slot].a_start = slot * u32(params_.scratchpad_rows) / 2;
-    loops_[slot].b_end = (slot + 1) * u32(params_.scratchpad_rows) / 2;
+    loops_[slot].a_start = slot * half_scratchpad();
+    loops_[slot].b_end = (slot + 1) * half_scratchpad();
   }
 }
 
-void LoopConv::evaluate(Cycle now) {
-  take_credits(now);
-  const Command* head = in_.front(now);
-  const bool configured = slots_.any_configured();
-  if (head != nullptr || configured) busy_.set(now - 1, true);
-
-  bool changed = false;
-  if (configured) {
-    changed = unroll(now);
-  } else if (head == nullptr) {
-    ledger_.enter(now, State::kIdle);
-  } else {
-    changed = is_loop_command(head->op) ? configure(now, *head) : pass(now);
-    ledger_.enter(now, changed ? State::kBusy : State::kOutputFull);
-  }
-  any_in_flight_ = (loads_in_flight_ | executes_in_flight_ | stores_in_flight_) != 0;
-  busy_.set(now, !in_.empty() || slots_.any_configured());
-  if (changed) wake_at(now + 1);
+bool LoopConv::takes(isa::Op op) const {
+  return op == isa::Op::kLoopConv || op == isa::Op::kLoopConv1 || op == isa::Op::kLoopConv1Rect || op == isa::Op::kLoopConv2 ||
+         op == isa::Op::kLoopConv2Rect || op == isa::Op::kLoopConv3 || op == isa::Op::kLoopConv3Rect || op == isa::Op::kLoopConv4 ||
+         op == isa::Op::kLoopConv5 || op == isa::Op::kLoopConv6;
 }
 
-int& LoopConv::in_flight(LoopStage stage) {
-  if (stage == kStageExecute) return executes_in_flight_;
-  return stage == kStageStore ? stores_in_flight_ : loads_in_flight_;
-}
-
-bool LoopConv::overloaded(LoopStage stage) const {
-  if (stage == kStageExecute) return executes_in_flight_ >= params_.execute_entries;
-  if (stage == kStageStore) return stores_in_flight_ >= params_.store_entries;
-  return loads_in_flight_ >= params_.load_entries;
-}
-
-void LoopConv::take_credits(Cycle now) {
-  const auto take = [](int& commands) {
-    SYSTOLE_CHECK(commands > 0);
-    --commands;
-  };
-  if (const Completion* done = completions_.granted(now - 1); done != nullptr && done->origin == Origin::kLoopConv) {
-    switch (done->rob.queue) {
-      case isa::Queue::kLoad:
-        take(loads_in_flight_);
-        break;
-      case isa::Queue::kExecute:
-        take(executes_in_flight_);
-        break;
-      case isa::Queue::kStore:
-        take(stores_in_flight_);
-        break;
-      case isa::Queue::kLoop:
-      case isa::Queue::kFrontend:
-      case isa::Queue::kHost:
-        SYSTOLE_CHECK(false);
-    }
-  }
-  if (issue_credits_.front(now) != nullptr) {
-    const IssueCredits credits = issue_credits_.pop(now);
-    if (credits.load) take(loads_in_flight_);
-    if (credits.store) take(stores_in_flight_);
-  }
-}
-
-// Takes the configuration command at the input into the slot that is being filled. The caller knows that the slot is free.
-bool LoopConv::configure(Cycle now, const Command& command) {
+void LoopConv::configure(Cycle now, const Command& command) {
   const unsigned slot = slots_.filling();
   LoopConvLoop& loop = loops_[slot];
   read_loop_conv_word(command.op, command.instruction, loop);
@@ -120,8 +51,6 @@ bool LoopConv::configure(Cycle now, const Command& command) {
     check_loop(now, loop, command.instruction);
     slots_.configure(slot, 0);
   }
-  in_.pop(now);
-  return true;
 }
 
 // Loops that would never end, and sizes beyond the unroller's signed counters.
@@ -140,12 +69,6 @@ void LoopConv::check_loop(Cycle now, const LoopConvLoop& loop, const isa::Instru
     refuse(fmt::format("input of {} x {} pixels does not fit its padding ({} up, {} down, {} left, {} right) or the iterators",
                        loop.irows, loop.icols, loop.upad, loop.dpad, loop.lpad, loop.rpad));
   }
-}
-
-bool LoopConv::pass(Cycle now) {
-  if (!out_.can_push(now)) return false;
-  out_.push(now, in_.pop(now));
-  return true;
 }
 
 bool LoopConv::offers(LoopStage stage) const {
@@ -173,18 +96,6 @@ LoopStage LoopConv::choose(State& reason) const {
   return kLoopStages;
 }
 
-void LoopConv::send(Cycle now, LoopStage stage) {
-  const GeneratedCommand& generated = *pipelines_[stage].out();
-  Command command;
-  command.instruction = generated.instruction;
-  command.op = generated.op;
-  command.origin = Origin::kLoopConv;
-  command.sequence = generators_[stage]->sequence();
-  out_.push(now, command);
-  ++in_flight(stage);
-  ++emitted_;
-}
-
 // One cycle with a convolution configured. Everything is decided from the state at the beginning of the cycle.
 bool LoopConv::unroll(Cycle now) {
   struct Plan {
@@ -208,17 +119,23 @@ bool LoopConv::unroll(Cycle now) {
   }
   const LoopSlots::Flags& head_flags = slots_[slots_.head()];
   const bool retires = head_flags.running && head_flags.completed == kAllStages;
-  const Command* head = in_.front(now);
-  const bool takes = head != nullptr && is_loop_command(head->op) && !slots_[slots_.filling()].configured;
+  const Command* configuration = next_configuration(now);
 
   State state = State::kBusy;
   const LoopStage sender = choose(state);
   const bool fires = sender != kLoopStages && out_.can_push(now);
   if (sender != kLoopStages && !fires) state = State::kOutputFull;
 
-  bool changed = fires || takes || retires;
-  if (fires) send(now, sender);
-  if (takes) configure(now, *head);
+  bool changed = fires || configuration != nullptr || retires;
+  if (fires) {
+    const GeneratedCommand& generated = *pipelines_[sender].out();
+    Command command;
+    command.instruction = generated.instruction;
+    command.op = generated.op;
+    command.sequence = generators_[sender]->sequence();
+    send(now, sender, command);
+  }
+  if (configuration != nullptr) take_configuration(now, *configuration);
   for (unsigned s = 0; s < kLoopStages; ++s) {
     const auto stage = static_cast<LoopStage>(s);
     changed |= step_stage(stage, plans[s].offers, fires && sender == stage);
@@ -260,7 +177,7 @@ bool LoopConv::step_stage(LoopStage stage, bool offers_command, bool pops) {
 
 void LoopConv::start_stage(LoopStage stage, unsigned slot) {
   const LoopConvLoop& loop = loops_[slot];
-  const std::uint32_t half = u32(params_.scratchpad_rows) / 2;
+  const std::uint32_t half = half_scratchpad();
   const std::uint32_t input = loop.a_spad_id == 0 ? loop.a_start : ((loop.a_spad_id - 1) * half) & (2 * half - 1);
   const std::uint32_t weights_end = loop.b_spad_id == 0 ? loop.b_end : loop.b_spad_id * half;
   switch (stage) {
@@ -271,33 +188,20 @@ void LoopConv::start_stage(LoopStage stage, unsigned slot) {
       load_weights_.start(slot, loop, weights_end);
       return;
     case kStageLoadD:
-      load_bias_.start(slot, loop, take_half(loop, bias_base_));
+      load_bias_.start(slot, loop, take_half(loop.output_dram == 0, bias_base_));
       return;
     case kStageExecute:
-      execute_.set_output_start(take_half(loop, execute_base_));
+      execute_.set_output_start(take_half(loop.output_dram == 0, execute_base_));
       execute_.set_weights_end(weights_end);
       execute_.start(slot, loop, input);
       return;
     case kStageStore:
-      store_.start(slot, loop, take_half(loop, store_base_));
+      store_.start(slot, loop, take_half(loop.output_dram == 0, store_base_));
       return;
     case kLoopStages:
       break;
   }
   SYSTOLE_CHECK(false);
-}
-
-// A stage that has taken its half of the accumulator leaves the other one to its next loop, unless the results stay (no output address).
-std::uint32_t LoopConv::take_half(const LoopConvLoop& loop, std::uint32_t& base) const {
-  const std::uint32_t taken = base;
-  if (loop.output_dram != 0) base = floor_add(base, u32(params_.accumulator_rows) / 2, u32(params_.accumulator_rows));
-  return taken;
-}
-
-std::string LoopConv::state_text() const {
-  if (!slots_.any_configured()) return in_.empty() ? "" : "holds commands that the matrix-multiplication unroller does not take";
-  return fmt::format("unrolls command {}; in flight: {} loads, {} execute commands, {} stores", loops_[slots_.head()].sequence,
-                     loads_in_flight_, executes_in_flight_, stores_in_flight_);
 }
 
 }  // namespace systole::hw

@@ -10,12 +10,6 @@ namespace {
 // Bits of LOOP_WS that skip stages or keep results on chip; only the RTL of 2025 reads them (LoopMatmul.scala, commit 8c3f992).
 constexpr isa::Field kSkips2025{isa::Register::kRs2, 9, 3, isa::FieldType::kUint};
 
-bool is_loop_command(isa::Op op) {
-  return op == isa::Op::kLoopWs || op == isa::Op::kLoopWsBounds || op == isa::Op::kLoopWsAddrsAb || op == isa::Op::kLoopWsAddrsDc ||
-         op == isa::Op::kLoopWsStridesAb || op == isa::Op::kLoopWsStridesDc || op == isa::Op::kLoopWsSpadAb ||
-         op == isa::Op::kLoopWsSpadC;
-}
-
 std::uint32_t u32(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
 
 // A local row number in a register that counts `rows` rows, a power of two.
@@ -25,80 +19,29 @@ std::uint32_t row_register(std::uint32_t row, int rows) { return row & (static_c
 
 LoopWs::LoopWs(const sc_core::sc_module_name& name, const FrontEndParams& params, Channel<Command>& in, Channel<Command>& out,
                Completions& completions, Channel<IssueCredits>& issue_credits)
-    : Unit(name),
-      params_(params),
-      format_(params),
-      in_(in),
-      out_(out),
-      completions_(completions),
-      issue_credits_(issue_credits),
-      ledger_("loop_ws", {{"idle", StateKind::kIdle, "no loop is configured and no command waits"},
-                          {"busy", StateKind::kBusy, "a command was passed, taken or generated, or a stage was started"},
-                          {"output_full", StateKind::kStall, "the queue in front of the reservation station is full"},
-                          {"no_credit", StateKind::kStall, "as many generated commands are in flight as the reservation station has entries"},
-                          {"loads_behind", StateKind::kStall, "execution waits for loads, or stores for execution, to be generated"}}) {
-  in_.bind_reader(*this);
-  out_.bind_writer(*this);
-  completions_.bind_listener(*this, &any_in_flight_);
-  issue_credits_.bind_reader(*this);
+    : LoopUnroller(name, params, in, out, completions, issue_credits, Origin::kLoopWs,
+                   {"loop_ws",
+                    {{"idle", StateKind::kIdle, "no loop is configured and no command waits"},
+                     {"busy", StateKind::kBusy, "a command was passed, taken or generated, or a stage was started"},
+                     {"output_full", StateKind::kStall, "the queue in front of the reservation station is full"},
+                     {"no_credit", StateKind::kStall,
+                      "as many generated commands are in flight as the reservation station has entries"},
+                     {"loads_behind", StateKind::kStall, "execution waits for loads, or stores for execution, to be generated"}}}),
+      format_(params) {
   for (unsigned slot = 0; slot < loops_.size(); ++slot) {
-    loops_[slot].a_start = slot * u32(params_.scratchpad_rows) / 2;
-    loops_[slot].b_end = (slot + 1) * u32(params_.scratchpad_rows) / 2;
-    loops_[slot].resadd_start = slot * u32(params_.accumulator_rows) / 2;
+    loops_[slot].a_start = slot * half_scratchpad();
+    loops_[slot].b_end = (slot + 1) * half_scratchpad();
+    loops_[slot].resadd_start = slot * half_accumulator();
   }
 }
 
-void LoopWs::evaluate(Cycle now) {
-  take_credits(now);
-  const Command* head = in_.front(now);
-  const bool configured = slots_.any_configured();
-  if (head != nullptr || configured) busy_.set(now - 1, true);
-
-  bool changed = false;
-  if (configured) {
-    changed = unroll(now);
-  } else if (head == nullptr) {
-    ledger_.enter(now, State::kIdle);
-  } else {
-    changed = is_loop_command(head->op) ? configure(now, *head) : pass(now);
-    ledger_.enter(now, changed ? State::kBusy : State::kOutputFull);
-  }
-  any_in_flight_ = (loads_in_flight_ | executes_in_flight_ | stores_in_flight_) != 0;
-  busy_.set(now, !in_.empty() || slots_.any_configured());
-  if (changed) wake_at(now + 1);
+bool LoopWs::takes(isa::Op op) const {
+  return op == isa::Op::kLoopWs || op == isa::Op::kLoopWsBounds || op == isa::Op::kLoopWsAddrsAb || op == isa::Op::kLoopWsAddrsDc ||
+         op == isa::Op::kLoopWsStridesAb || op == isa::Op::kLoopWsStridesDc || op == isa::Op::kLoopWsSpadAb ||
+         op == isa::Op::kLoopWsSpadC;
 }
 
-void LoopWs::take_credits(Cycle now) {
-  const auto take = [](int& in_flight) {
-    SYSTOLE_CHECK(in_flight > 0);
-    --in_flight;
-  };
-  if (const Completion* done = completions_.granted(now - 1); done != nullptr && done->origin == Origin::kLoopWs) {
-    switch (done->rob.queue) {
-      case isa::Queue::kLoad:
-        take(loads_in_flight_);
-        break;
-      case isa::Queue::kExecute:
-        take(executes_in_flight_);
-        break;
-      case isa::Queue::kStore:
-        take(stores_in_flight_);
-        break;
-      case isa::Queue::kLoop:
-      case isa::Queue::kFrontend:
-      case isa::Queue::kHost:
-        SYSTOLE_CHECK(false);
-    }
-  }
-  if (issue_credits_.front(now) != nullptr) {
-    const IssueCredits credits = issue_credits_.pop(now);
-    if (credits.load) take(loads_in_flight_);
-    if (credits.store) take(stores_in_flight_);
-  }
-}
-
-// Takes the configuration command at the input into the slot that is being filled. The caller knows that the slot is free.
-bool LoopWs::configure(Cycle now, const Command& command) {
+void LoopWs::configure(Cycle now, const Command& command) {
   namespace f = isa::fields;
   const unsigned slot = slots_.filling();
   LoopWsLoop& loop = loops_[slot];
@@ -141,8 +84,6 @@ bool LoopWs::configure(Cycle now, const Command& command) {
     check_loop(now, loop, i);
     slots_.configure(slot, 0);
   }
-  in_.pop(now);
-  return true;
 }
 
 // What the RTL would stop at with an assertion, or would not come back from.
@@ -157,12 +98,6 @@ void LoopWs::check_loop(Cycle now, const LoopWsLoop& loop, const isa::Instructio
   if (params_.revision >= 2025 && kSkips2025.get(instruction) != 0) {
     refuse("skipping stages and keeping results in the scratchpad (rs2 bits 9..3) are not modelled");
   }
-}
-
-bool LoopWs::pass(Cycle now) {
-  if (!out_.can_push(now)) return false;
-  out_.push(now, in_.pop(now));
-  return true;
 }
 
 bool LoopWs::idle(LoopStage stage) const {
@@ -243,9 +178,9 @@ LoopStage LoopWs::load_ab_choice() const {
 
 // Who may send a command in this cycle, by fixed priority; kLoopStages when nobody. Tells also why nobody does.
 LoopStage LoopWs::choose(State& reason) const {
-  const bool loads_full = loads_in_flight_ >= params_.load_entries;
-  const bool executes_full = executes_in_flight_ >= params_.execute_entries;
-  const bool stores_full = stores_in_flight_ >= params_.store_entries;
+  const bool loads_full = overloaded(kStageLoadA);
+  const bool executes_full = overloaded(kStageExecute);
+  const bool stores_full = overloaded(kStageStore);
   if (store_.wants() && !stores_full && producer_ahead()) return kStageStore;
   if (execute_.wants() && !executes_full && loads_ahead()) return kStageExecute;
   if (!loads_full) {
@@ -262,13 +197,11 @@ LoopStage LoopWs::choose(State& reason) const {
 void LoopWs::emit(Cycle now, LoopStage stage) {
   const auto dim = static_cast<std::uint32_t>(params_.dim);
   Command command;
-  command.origin = Origin::kLoopWs;
   const auto load = [&](TileLoad& unit, isa::Op op) {
     command.op = op;
     command.instruction = unit.command(format_, dim);
     command.sequence = unit.sequence();
     unit.advance();
-    ++loads_in_flight_;
   };
   switch (stage) {
     case kStageLoadA:
@@ -285,20 +218,17 @@ void LoopWs::emit(Cycle now, LoopStage stage) {
       command.instruction = execute_.command(format_, dim);
       command.sequence = execute_.sequence();
       execute_.advance();
-      ++executes_in_flight_;
       break;
     case kStageStore:
       command.op = store_.op();
       command.instruction = store_.command(format_, dim);
       command.sequence = store_.sequence();
       store_.advance(dim);
-      ++stores_in_flight_;
       break;
     case kLoopStages:
       SYSTOLE_CHECK(false);
   }
-  out_.push(now, command);
-  ++emitted_;
+  send(now, stage, command);
 }
 
 // One cycle with a loop configured. Everything is decided from the state at the beginning of the cycle.
@@ -323,18 +253,17 @@ bool LoopWs::unroll(Cycle now) {
   const LoopSlots::Flags& head_flags = slots_[slots_.head()];
   const bool retires = head_flags.running && head_flags.completed == kAllStages;
   const bool resadd = is_resadd_;   // what the stages that start in this cycle see
-  const Command* head = in_.front(now);
-  const bool takes = head != nullptr && is_loop_command(head->op) && !slots_[slots_.filling()].configured;
+  const Command* configuration = next_configuration(now);
 
   State state = State::kBusy;
   const LoopStage sender = choose(state);
   const bool fires = sender != kLoopStages && out_.can_push(now);
   if (sender != kLoopStages && !fires) state = State::kOutputFull;
 
-  bool changed = fires || takes || retires;
+  bool changed = fires || configuration != nullptr || retires;
   changed |= drop_skipped();
   if (fires) emit(now, sender);
-  if (takes) configure(now, *head);
+  if (configuration != nullptr) take_configuration(now, *configuration);
   for (unsigned s = 0; s < kLoopStages; ++s) {
     const auto stage = static_cast<LoopStage>(s);
     if (starts[s].fires) {
@@ -390,19 +319,12 @@ void LoopWs::start_stage(LoopStage stage, unsigned slot, bool resadd) {
 
 std::uint32_t LoopWs::a_start(const LoopWsLoop& loop, int rows) const {
   if (loop.a_spad_id == 0) return loop.a_start;
-  return row_register((loop.a_spad_id - 1) * u32(params_.scratchpad_rows) / 2, rows);
+  return row_register((loop.a_spad_id - 1) * half_scratchpad(), rows);
 }
 
 std::uint64_t LoopWs::b_start(const LoopWsLoop& loop) const {
-  const std::uint64_t end = loop.b_spad_id == 0 ? loop.b_end : loop.b_spad_id * u32(params_.scratchpad_rows) / 2;
+  const std::uint64_t end = loop.b_spad_id == 0 ? loop.b_end : loop.b_spad_id * half_scratchpad();
   return end - std::uint64_t{loop.max_k} * loop.max_j * u32(params_.dim);
-}
-
-// A stage that has taken its half of the accumulator leaves the other one to its next loop, unless the results stay (no C address).
-std::uint32_t LoopWs::take_half(const LoopWsLoop& loop, std::uint32_t& base) const {
-  const std::uint32_t taken = base;
-  if (loop.c_dram != 0) base = floor_add(base, u32(params_.accumulator_rows) / 2, u32(params_.accumulator_rows));
-  return taken;
 }
 
 void LoopWs::start_load_a(unsigned slot, bool resadd) {
@@ -459,7 +381,7 @@ void LoopWs::start_load_d(unsigned slot) {
   request.element_bytes = loop.low_d ? 1 : 4;
   request.dram = loop.d_dram;
   request.stride = loop.d_stride;
-  request.local_start = take_half(loop, bias_base_);
+  request.local_start = take_half(loop.c_dram == 0, bias_base_);
   request.to_accumulator = true;
   load_d_.start(request);
 }
@@ -471,7 +393,7 @@ void LoopWs::start_execute(unsigned slot, bool resadd) {
   request.loop = loop;
   request.a_start = a_start(loop, params_.scratchpad_rows);
   request.b_start = b_start(loop);
-  request.c_start = take_half(loop, execute_base_);
+  request.c_start = take_half(loop.c_dram == 0, execute_base_);
   request.skip = resadd;
   execute_.start(request);
 }
@@ -483,16 +405,10 @@ void LoopWs::start_store(unsigned slot, bool resadd) {
   request.loop = loop;
   request.max_k = resadd ? 1 : loop.max_k;
   request.max_blocks = loop.full_c ? 1 : std::min(loop.max_j, u32(params_.max_block_len));
-  const std::uint32_t half = take_half(loop, store_base_);
+  const std::uint32_t half = take_half(loop.c_dram == 0, store_base_);
   request.c_start = resadd ? loop.resadd_start : half;
   request.is_resadd = resadd;
   store_.start(request);
-}
-
-std::string LoopWs::state_text() const {
-  if (!slots_.any_configured()) return in_.empty() ? "" : "holds commands that the reservation station does not take";
-  return fmt::format("unrolls command {}; in flight: {} loads, {} execute commands, {} stores", loops_[slots_.head()].sequence,
-                     loads_in_flight_, executes_in_flight_, stores_in_flight_);
 }
 
 }  // namespace systole::hw
