@@ -15,9 +15,11 @@
 #include "sim/app/simulation_options.h"
 #include "sim/app/version.h"
 #include "sim/base/errors.h"
+#include "sim/config/machine_config.h"
 #include "sim/report/table.h"
 #include "sim/study/case_study.h"
 #include "sim/study/sdpa.h"
+#include "sim/study/systolic_attention.h"
 
 namespace systole::app {
 namespace {
@@ -62,6 +64,9 @@ void reproduce_sdpa(const Request& request) {
   study::SdpaOptions options;
   options.directory = request.directory;
   options.jobs = request.jobs;
+  options.systolic = [](std::uint64_t rows, std::size_t dim) {
+    return study::systolic_attention(rows, dim, study::kSdpaSeed, config::preset_machine("survey"));
+  };
   std::uint64_t done = 0;
   {
     Progress progress("steps", kSteps, !request.quiet);

@@ -30,6 +30,9 @@ struct SdpaClaim {
   std::vector<SdpaRow> rows;
 };
 
+// Of the random numbers in all runs.
+inline constexpr std::uint64_t kSdpaSeed = 1;
+
 struct SdpaOptions {
   std::string directory;
   int jobs = 1;

@@ -43,8 +43,15 @@ inline constexpr unsigned kPublishedLongFifos[] = {1, 2, 1, 0};
 // The same attention head on the systolic machine, measured by whoever has one.
 struct SystolicAttention {
   std::uint64_t cycles = 0;
-  double utilization = 0;           // of its multipliers
-  std::uint64_t on_chip_bytes = 0;  // scratchpad and accumulator in use
+  double utilization = 0;                // of its multipliers
+  std::uint64_t multipliers = 0;         // of 8 bits
+  std::uint64_t on_chip_bytes = 0;       // scratchpad and accumulator
+  std::uint64_t memory_bytes = 0;        // read and written on the memory port
+  std::uint64_t intermediate_bytes = 0;  // of memory: weights, and scores where a row does not fit the accumulator
+  double largest_error = 0;              // against double precision
+  // The same over what rounding to int8 explains in that row: half a unit of the result, and five standard deviations of the
+  // error that rounded weights leave.
+  double largest_relative_error = 0;
 };
 
 }  // namespace systole::workloads

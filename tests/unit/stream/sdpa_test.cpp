@@ -3,8 +3,11 @@
 #include <filesystem>
 #include <set>
 
+#include "sim/base/errors.h"
 #include "sim/base/file.h"
+#include "sim/config/machine_config.h"
 #include "sim/study/sdpa.h"
+#include "sim/study/systolic_attention.h"
 
 namespace systole::test {
 namespace {
@@ -29,7 +32,7 @@ TEST(SdpaStudy, writes_every_claim_with_its_verdict) {
     }
   }
   EXPECT_EQ(deviating, std::set<std::string>{"depths"});  // less than given suffices at the paper's intervals
-  EXPECT_EQ(summary.open, 3u);                            // the systolic machine
+  EXPECT_EQ(summary.open, 1u);                            // the systolic machine
 
   const std::string csv = read_file(options.directory + "/sdpa.csv");
   EXPECT_EQ(csv.substr(0, csv.find('\n')), "experiment,item,paper,ours,ratio,cause");
@@ -56,9 +59,29 @@ TEST(SdpaStudy, fills_in_the_systolic_machine_when_there_is_one) {
   const study::SdpaSummary summary = study::reproduce_sdpa(options);
   EXPECT_EQ(summary.open, 0u);
   const auto& rows = summary.claims.back().rows;
-  EXPECT_EQ(rows[4].item, "N=512 d=8: systolic, cycles");
-  EXPECT_EQ(rows[4].ours, 512.0 * 8);
+  EXPECT_EQ(rows[5].item, "N=512 d=8: systolic, cycles");
+  EXPECT_EQ(rows[5].ours, 512.0 * 8);
   std::filesystem::remove_all(directory);
+}
+
+TEST(SystolicAttention, computes_the_same_attention_as_double_precision_in_int8) {
+  for (const char* preset : {"survey", "survey-64-64"}) {
+    const auto result = study::systolic_attention(96, 32, 3, config::preset_machine(preset));
+    EXPECT_GT(result.cycles, 2 * 96 * 96 * 32 / 256) << preset;
+    EXPECT_LT(result.utilization, 1.0) << preset;
+    EXPECT_LE(result.largest_relative_error, 1.0) << preset;
+    EXPECT_GT(result.largest_error, 0.0) << preset;  // int8 is not exact
+  }
+}
+
+TEST(SystolicAttention, rows_that_exceed_the_accumulator_go_through_memory) {
+  const auto result = study::systolic_attention(528, 16, 3, config::preset_machine("survey"));
+  EXPECT_EQ(result.intermediate_bytes, std::uint64_t{5} * 528 * 528);
+  EXPECT_LE(result.largest_relative_error, 1.0);
+}
+
+TEST(SystolicAttention, a_machine_without_the_functions_is_refused) {
+  EXPECT_THROW((void)study::systolic_attention(16, 16, 1, config::preset_machine("survey-baseline")), ConfigError);
 }
 
 }  // namespace
