@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mutation gate: every latency, depth and arbitration rule of the machine is changed in turn, and a fast test must notice.
 
-    scripts/mutate.py [--only TEXT] [--list] [--no-build] [--full]
+    scripts/mutate.py [--only TEXT] [--list] [--check] [--no-build] [--full]
 
 The faults are listed in tests/mutation/mutations.txt. All of them are compiled at once into a copy of the sources
 (build-mutation/source), each behind a switch; SYSTOLE_MUTANT=n turns on one of them. A fault is found when the streams of the
@@ -34,6 +34,10 @@ class Fault:
         self.result = self.detail = ""
 
 
+class Stale(Exception):
+    """A fault's text is not in its file (any more)."""
+
+
 def fail(message):
     sys.exit("mutate: " + message)
 
@@ -60,9 +64,9 @@ def read_faults():
         elif key == "parameter":
             for change in words[2:]:
                 current = Fault(len(faults) + 1, "hw/top/machine.cpp", "parameter: %s %s" % (words[1], change))
-                current.old = "params(checked(m))"
-                current.part = "checked(m)"
-                current.new = "[&] { MachineParams x = checked(m); x.%s += %s; return x; }()" % (words[1], change)
+                current.old = "params(buildable(m))"
+                current.part = "buildable(m)"
+                current.new = "[&] { MachineParams x = buildable(m); x.%s += %s; return x; }()" % (words[1], change)
                 faults.append(current)
         else:
             fail("%s:%d: cannot read '%s'" % (LIST, number, line))
@@ -79,11 +83,11 @@ def read_faults():
 def locate(fault, text):
     at, count = -1, text.count(fault.old)
     if count == 0 or (count > 1 and fault.occurrence is None) or (fault.occurrence or 1) > count:
-        fail("%s: '%s' occurs %d times (fault: %s)" % (fault.file, fault.old, count, fault.text))
+        raise Stale("%s: '%s' occurs %d times (fault: %s)" % (fault.file, fault.old, count, fault.text))
     for _ in range(fault.occurrence or 1):
         at = text.index(fault.old, at + 1)
     if fault.old.count(fault.part) == 0:
-        fail("%s: '%s' is not part of '%s'" % (fault.file, fault.part, fault.old))
+        raise Stale("%s: '%s' is not part of '%s'" % (fault.file, fault.part, fault.old))
     begin = at + fault.old.index(fault.part)
     return begin, begin + len(fault.part)
 
@@ -130,7 +134,7 @@ def mutate(text, faults):
             within = [s for s in inside if s != span and span[0] <= s[0] and s[1] <= span[1]]
             for s in inside:
                 if s not in within and s != span and s[0] < span[1] and span[0] < s[1]:
-                    fail("faults overlap: %s | %s" % (text[s[0]:s[1]], text[span[0]:span[1]]))
+                    raise Stale("faults overlap: %s | %s" % (text[s[0]:s[1]], text[span[0]:span[1]]))
             out += text[at:span[0]] + choose(render(span[0], span[1], within), spans[span])
             at = span[1]
         return out + text[at:end]
@@ -138,6 +142,30 @@ def mutate(text, faults):
     result = render(0, len(text), list(spans))
     # What has a switch is no constant expression any more.
     return "\n".join(line.replace("constexpr ", "const ", 1) if "kMutant" in line else line for line in result.split("\n"))
+
+
+def check(faults):
+    """Whether every fault still fits the sources; prints those that do not."""
+    stale = 0
+    for name in dict.fromkeys(fault.file for fault in faults):
+        path = os.path.join(ROOT, name)
+        mine = [fault for fault in faults if fault.file == name]
+        text = open(path, encoding="latin-1").read() if os.path.isfile(path) else ""
+        fitting = []
+        for fault in mine:
+            try:
+                locate(fault, text)
+                fitting.append(fault)
+            except Stale as problem:
+                print("mutate: %s" % problem, file=sys.stderr)
+                stale += 1
+        try:
+            mutate(text, fitting)
+        except Stale as problem:
+            print("mutate: %s: %s" % (name, problem), file=sys.stderr)
+            stale += 1
+    print("%d faults, %d do not fit the sources" % (len(faults), stale))
+    return 1 if stale else 0
 
 
 def write_if_changed(path, text):
@@ -200,6 +228,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="only faults whose text or file contains this")
     parser.add_argument("--list", action="store_true", help="print the faults and end")
+    parser.add_argument("--check", action="store_true", help="only check that every fault still fits the sources")
     parser.add_argument("--no-build", action="store_true", help="use the copy as it is")
     parser.add_argument("--full", action="store_true", help="replay all streams with what the quick ones do not find")
     options = parser.parse_args()
@@ -208,8 +237,13 @@ def main():
         for fault in faults:
             print("%3d %s (%s)" % (fault.number, fault.text, fault.file))
         return 0
+    if options.check:
+        return check(faults)
     if not options.no_build:
-        copy_sources(faults)
+        try:
+            copy_sources(faults)
+        except Stale as problem:
+            fail(str(problem))
         build()
 
     accounts = ["--accounts", os.path.join(ROOT, "tests/data/golden/accounts.txt"), "--jobs", "2"]

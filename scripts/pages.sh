@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes the generated parts of the documentation: the page of parameters, and the first result in the README.
+# Writes the generated parts of the documentation: the page of parameters, the page of changed parameters (recorded RTL beside Systole), and
+# the first result in the README.
 #   scripts/pages.sh           write them
 #   scripts/pages.sh --check   only say whether they are up to date (exit code 1: they are not)
 set -eu
@@ -21,9 +22,11 @@ if [ "${1:-}" = --check ]; then
   status=0
   diff -u hw/params/PARAMETERS.md "$directory/PARAMETERS.md" || status=1
   diff -u README.md "$directory/README.md" || status=1
+  scripts/changed_parameters.py --check || status=1
   [ "$status" -eq 0 ] && echo "pages: up to date" || echo "pages: run scripts/pages.sh and commit what it changes" >&2
   exit "$status"
 fi
 cp "$directory/PARAMETERS.md" hw/params/PARAMETERS.md
 cp "$directory/README.md" README.md
+scripts/changed_parameters.py
 echo "pages: written"
