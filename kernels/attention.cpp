@@ -156,6 +156,9 @@ void attention(Builder& b, const std::vector<AttentionHead>& heads, const Attent
   };
   std::vector<Work> batch;
   std::uint64_t entries = 0;
+  // An instruction names an entry by its row group, which counts in array heights.
+  const std::uint64_t most_entries =
+      std::min<std::uint64_t>(Target::kRowScales, std::uint64_t{isa::LocalAddress::kRowGroups} * b.dim());
   const auto finish = [&] {
     if (batch.empty()) return;
     for (const Work& w : batch) scores_and_softmax(b, *w.head, w.block, options, w.entry);
@@ -181,7 +184,7 @@ void attention(Builder& b, const std::vector<AttentionHead>& heads, const Attent
       // Row scales of E4 live in a memory of limited size: as many blocks at a time as it holds. A block starts on a multiple
       // of dim, because the hardware counts rows modulo dim.
       const std::uint64_t needed = round_up(block.rows, b.dim());
-      if (options.deferred && entries + needed > static_cast<std::uint64_t>(Target::kRowScales)) finish();
+      if (options.deferred && entries + needed > most_entries) finish();
       batch.push_back({&h, block, static_cast<std::uint32_t>(entries)});
       entries += needed;
     }

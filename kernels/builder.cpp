@@ -60,7 +60,7 @@ std::optional<TilingChoice> Builder::tiling(const TilingRequest& request) {
   for (const auto& [known, choice] : tilings_) {
     if (known == request) return choice;
   }
-  tilings_.emplace_back(request, find_tiling(target_, request));
+  tilings_.emplace_back(request, target_.tiler == Tiler::kGemmini ? gemmini_choice(target_, request) : find_tiling(target_, request));
   return tilings_.back().second;
 }
 

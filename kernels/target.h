@@ -14,7 +14,12 @@ struct Extensions {
   bool wide_variance = true;       // E5: 64-bit LayerNorm statistics
 };
 
+// How products are cut into loops: the published heuristic of Gemmini's library, or the cheapest of all cuts by price.
+enum class Tiler : std::uint8_t { kSearch, kGemmini };
+[[nodiscard]] constexpr const char* name_of(Tiler tiler) { return tiler == Tiler::kSearch ? "search" : "gemmini"; }
+
 struct Target {
+  Tiler tiler = Tiler::kSearch;        // a choice of the software, not of the machine
   int dim = 16;                        // rows and columns of the array; elements of a local row
   std::uint32_t scratchpad_rows = 16384;
   int scratchpad_banks = 4;

@@ -137,6 +137,18 @@ std::optional<TilingChoice> find_tiling(const Target& target, const TilingReques
   return best;
 }
 
+std::optional<TilingChoice> gemmini_choice(const Target& target, const TilingRequest& r) {
+  Target free = target;
+  if (r.reserved_rows * 2 >= target.accumulator_rows) return std::nullopt;
+  free.accumulator_rows -= static_cast<std::uint32_t>(2 * r.reserved_rows);  // the heuristic takes half of what there is
+  const auto dim = static_cast<std::uint64_t>(target.dim);
+  const std::uint64_t jt = ceil_div(r.shape.n, dim), kt = ceil_div(r.shape.k, dim);
+  if (r.whole_rows && (jt * dim > free.accumulator_rows / 2 || (1 + jt) * dim > target.scratchpad_rows / 2)) return std::nullopt;
+  Tiling t = gemmini_tiling(free, r.shape, r.whole_rows);
+  if (r.split_k && kt > 1) t.k = std::min(t.k, ceil_div(kt, 2));
+  return TilingChoice{t, false, price(target, r, t, false)};
+}
+
 TilingChoice search_tiling(const Target& target, const TilingRequest& r) {
   const std::optional<TilingChoice> choice = find_tiling(target, r);
   if (!choice) {

@@ -30,6 +30,8 @@ struct TilingChoice {
 
 // Nothing when whole rows do not fit half the accumulator.
 [[nodiscard]] std::optional<TilingChoice> find_tiling(const Target& target, const TilingRequest& request);
+// What Gemmini's heuristic chooses for the same request, with the same price model's estimate for it.
+[[nodiscard]] std::optional<TilingChoice> gemmini_choice(const Target& target, const TilingRequest& request);
 // For requests that always have an answer: without whole rows.
 [[nodiscard]] TilingChoice search_tiling(const Target& target, const TilingRequest& request);
 

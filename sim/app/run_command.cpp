@@ -1,4 +1,5 @@
 #include <limits>
+#include <optional>
 
 #include <fmt/core.h>
 
@@ -8,8 +9,10 @@
 #include "sim/app/simulation_options.h"
 #include "sim/app/version.h"
 #include "sim/base/errors.h"
+#include "sim/base/process_pool.h"
 #include "sim/config/presets.h"
 #include "sim/report/run_report.h"
+#include "sim/report/tiler_comparison.h"
 #include "sim/run/simulation.h"
 
 namespace systole::app {
@@ -41,6 +44,48 @@ run::WorkloadRequest workload_request(const Arguments& arguments) {
   return request;
 }
 
+constexpr kernels::Tiler kTilers[] = {kernels::Tiler::kGemmini, kernels::Tiler::kSearch};
+constexpr const char* kCompare = "compare";
+
+// --tiler; absent: both, to be compared.
+std::optional<kernels::Tiler> tiler_option(const Arguments& arguments) {
+  const std::string name = arguments.get<std::string>("tiler", name_of(kernels::Tiler::kSearch));
+  std::vector<std::string> names = {kCompare};
+  for (const kernels::Tiler tiler : kTilers) {
+    names.emplace_back(name_of(tiler));
+    if (name == names.back()) return tiler;
+  }
+  if (name == kCompare) return std::nullopt;
+  throw ConfigError(fmt::format("--tiler {}: unknown; nearest: '{}' (search, gemmini, compare)", name, nearest(name, names)));
+}
+
+// Both tilers, each in a process of its own.
+int compare_tilers(const run::WorkloadRequest& request, const config::MachineConfig& machine, const run::SimulationSettings& settings,
+                   const SimulationOptions& options, bool every_layer) {
+  std::string json[std::size(kTilers)];
+  run_tasks(
+      std::size(kTilers), processors(),
+      [&](std::size_t index) {
+        run::WorkloadRequest one = request;
+        one.tiler = kTilers[index];
+        return report::run_json(run::run_workload(one, machine, settings), kVersion);
+      },
+      [&](std::size_t index, const TaskResult& task) { json[index] = text_or_throw(task); });
+  const report::TilerRun runs[] = {report::tiler_run(json[0]), report::tiler_run(json[1])};
+  if (options.prints_report()) {
+    fmt::print("{}", report::comparison_text(runs[0], runs[1], every_layer));
+    if (settings.check && !settings.timing_only) fmt::print("values of both runs: {}\n", runs[0].passed && runs[1].passed ? "equal to the integer reference" : "DIFFERENT");
+  }
+  if (!options.json.empty()) write_result(options.json, report::comparison_json(json[0], json[1]));
+  int code = kExitDone;
+  for (const report::TilerRun& one : runs) {
+    if (one.passed) continue;
+    fmt::print(stderr, "systole: tiler {}: {}\n", one.tiler, one.first_mismatch.empty() ? "the output is further from the float model than it may be" : one.first_mismatch);
+    code = kExitDifferent;
+  }
+  return code;
+}
+
 }  // namespace
 
 int run_run(const Words& words) {
@@ -49,12 +94,14 @@ int run_run(const Words& words) {
                       "output with the float model, and prints the cycles and where they went. WORKLOAD is a known model (`systole show workloads`; random "
                       "weights), a Hugging Face checkpoint directory, or a layer graph x.yaml. The input is random (--seed). Exit code 1: a value differs.",
                       {"systole run bert-base --seq 128 --layers 1", "systole run bert-base --seq 512 --timing-only --machine survey-64-256",
-                       "systole run gpt2 --seq 32 --generate 8 --layers 2", "systole run bert-base --layers 1 --set dma.max_in_flight=32 --json result.json"});
+                       "systole run gpt2 --seq 32 --generate 8 --layers 2", "systole run bert-base --layers 1 --tiler compare", "systole run bert-base --layers 1 --set dma.max_in_flight=32 --json result.json"});
   arguments.add("seq", po::value<std::int64_t>()->value_name("L"), "rows of the input (default: 128)")
       .add("layers", po::value<std::int64_t>()->value_name("N"), "only the first N layers (default: all)")
       .add("batch", po::value<std::int64_t>()->value_name("B"), "independent sequences (default: 1)")
       .add("generate", po::value<std::int64_t>()->value_name("T"), "decoder: T tokens after the prompt, one at a time")
       .add("seed", po::value<std::int64_t>()->value_name("S"), "of weights and input (default: 1)")
+      .add("tiler", po::value<std::string>()->value_name("search|gemmini|compare"),
+           "how products are cut into loops: by price of every cut (default), by the heuristic of Gemmini's library, or both, side by side")
       .add_switch("no-check", "compare no values")
       .add_switch("every-layer", "a row per region of each layer instead of sums over the layers")
       .add("max-cycles", po::value<std::uint64_t>()->value_name("N"), "end a run that takes longer")
@@ -64,7 +111,9 @@ int run_run(const Words& words) {
   if (!arguments.parse(words)) return kExitDone;
 
   const SimulationOptions options = simulation_options(arguments);
-  const run::WorkloadRequest request = workload_request(arguments);
+  run::WorkloadRequest request = workload_request(arguments);
+  const std::optional<kernels::Tiler> tiler = tiler_option(arguments);
+  if (tiler) request.tiler = *tiler;
   const config::MachineConfig machine = machine_option(arguments, config::kDefaultPreset);
   PhaseLine phase(!options.quiet);
   run::SimulationSettings settings;
@@ -77,6 +126,7 @@ int run_run(const Words& words) {
 
   settings.on_cycle = [&](Cycle now, Cycle at_least) { phase.show_cycles(request.name + ": simulating", now, at_least); };
 
+  if (!tiler) return compare_tilers(request, machine, settings, options, arguments.has("every-layer"));
   const run::Results results = run::run_workload(request, machine, settings);
   phase.clear();
   if (options.prints_report()) fmt::print("{}", report::run_text(results, {arguments.has("every-layer")}));

@@ -57,7 +57,7 @@ Json energy_json(const run::Results& r) {
 std::string run_json(const run::Results& r, const std::string& version) {
   const int dim = r.machine.params.array.dim;
   Json json = {{"schema", "systole-run 1"}, {"version", version}, {"workload", r.workload}, {"seq", r.seq}, {"layers", r.layers},
-               {"seed", r.seed},            {"timing_only", r.timing_only}};
+               {"seed", r.seed},            {"timing_only", r.timing_only}, {"tiler", name_of(r.tiler)}};
   json["machine"] = machine_json(r.machine);
   json["cycles"] = r.cycles;
   json["macs"] = r.macs;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "kernels/target.h"
 #include "sim/config/machine_config.h"
 
 namespace systole::run {
@@ -16,6 +17,7 @@ struct WorkloadRequest {
   std::uint64_t generate = 0;   // decoder: tokens after the prompt
   std::uint64_t seed = 1;       // of random weights and input
   std::string input;            // file with the input; empty: random
+  kernels::Tiler tiler = kernels::Tiler::kSearch;
 };
 
 }  // namespace systole::run

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hw/top/machine_result.h"
+#include "kernels/target.h"
 #include "sim/base/cycle.h"
 #include "sim/config/machine_config.h"
 
@@ -61,6 +62,7 @@ struct Results {
   std::uint64_t seq = 0;
   std::uint64_t layers = 0;
   std::uint64_t seed = 0;
+  kernels::Tiler tiler = kernels::Tiler::kSearch;
   config::MachineConfig machine;
   bool timing_only = false;
   Cycle cycles = 0;

@@ -109,7 +109,9 @@ ProgramRun simulate(const isa::Program& program, Memory& memory, const config::M
 
 Results run_workload(const WorkloadRequest& request, const config::MachineConfig& machine, const SimulationSettings& settings) {
   const auto started = std::chrono::steady_clock::now();
-  const std::unique_ptr<Workload> workload = make_workload(request, target_of(machine.params), settings.threads, settings.progress);
+  kernels::Target target = target_of(machine.params);
+  target.tiler = request.tiler;
+  const std::unique_ptr<Workload> workload = make_workload(request, target, settings.threads, settings.progress);
   const bool check = settings.check && !settings.timing_only;
   std::optional<BackgroundTask> hidden;
   if (check && workload->has_hidden_boundaries()) hidden.emplace([&] { return check_hidden(*workload, machine, settings); });
@@ -125,6 +127,7 @@ Results run_workload(const WorkloadRequest& request, const config::MachineConfig
   results.seq = workload->seq();
   results.layers = workload->layers();
   results.seed = request.seed;
+  results.tiler = request.tiler;
   results.machine = machine;
   results.timing_only = settings.timing_only;
   results.cycles = run.machine.cycles;

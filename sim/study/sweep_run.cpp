@@ -19,8 +19,8 @@ using Json = nlohmann::ordered_json;
 // Everything that a point's result depends on: two points of equal identity have equal results.
 std::string identity(const Sweep& sweep, const SweepPoint& point, const std::string& version) {
   const run::WorkloadRequest& w = point.workload;
-  std::string text = fmt::format("{} | {} seq={} layers={} batch={} generate={} seed={} input={} timing_only={} |", version, w.name, w.seq, w.layers,
-                                 w.batch, w.generate, w.seed, w.input, sweep.timing_only);
+  std::string text = fmt::format("{} | {} seq={} layers={} batch={} generate={} seed={} input={} tiler={} timing_only={} |", version, w.name, w.seq, w.layers,
+                                 w.batch, w.generate, w.seed, w.input, name_of(w.tiler), sweep.timing_only);
   for (const config::Parameter& parameter : config::parameters(point.machine.params)) {
     text += fmt::format(" {}={}", parameter.key, parameter.value());
   }

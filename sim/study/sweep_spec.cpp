@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include <fmt/format.h>
@@ -26,7 +27,7 @@ run::WorkloadRequest read_workload(const yaml::Node& node) {
     workload.name = node.text("workload");
     return workload;
   }
-  node.expect_keys("a workload", {"name", "seq", "layers", "batch", "generate", "seed", "input"});
+  node.expect_keys("a workload", {"name", "seq", "layers", "batch", "generate", "seed", "input", "tiler"});
   workload.name = node.at("name").text("name");
   const auto number = [&](const char* key, std::uint64_t& value, std::int64_t min) {
     const yaml::Node* entry = node.find(key);
@@ -38,6 +39,9 @@ run::WorkloadRequest read_workload(const yaml::Node& node) {
   number("generate", workload.generate, 0);
   number("seed", workload.seed, 0);
   if (const yaml::Node* input = node.find("input")) workload.input = input->text("input");
+  if (const yaml::Node* tiler = node.find("tiler")) {
+    workload.tiler = std::array{kernels::Tiler::kSearch, kernels::Tiler::kGemmini}.at(tiler->choice("tiler", {"search", "gemmini"}));
+  }
   return workload;
 }
 

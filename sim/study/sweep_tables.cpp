@@ -33,15 +33,15 @@ bool ran(const PointResult& result) { return result.status == "ok" || result.sta
 std::string table_csv(const Sweep& sweep, const std::vector<PointResult>& results) {
   std::string text;
   for (const std::string& key : sweep.keys) text += key + ",";
-  text += "workload,status,cycles,utilization,energy_pj,cpu_seconds,seq,layers,batch,generate\n";
+  text += "workload,status,cycles,utilization,energy_pj,cpu_seconds,seq,layers,batch,generate,tiler\n";
   for (std::size_t i = 0; i < sweep.points.size(); ++i) {
     const SweepPoint& point = sweep.points[i];
     const PointResult& r = results[i];
     for (const std::string& key : sweep.keys) text += csv_field(value_of(point.machine, key)) + ",";
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{}\n", csv_field(point.workload.name), csv_field(r.status), ran(r) ? std::to_string(r.cycles) : "",
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", csv_field(point.workload.name), csv_field(r.status), ran(r) ? std::to_string(r.cycles) : "",
                         ran(r) ? fmt::format("{:.6f}", r.utilization) : "", ran(r) && r.energy_pj >= 0 ? fmt::format("{:.6g}", r.energy_pj) : "",
                         ran(r) ? fmt::format("{:.3f}", r.cpu_seconds) : "", point.workload.seq, point.workload.layers, point.workload.batch,
-                        point.workload.generate);
+                        point.workload.generate, name_of(point.workload.tiler));
   }
   return text;
 }

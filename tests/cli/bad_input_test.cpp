@@ -44,6 +44,7 @@ const Case kCases[] = {
     {"layers_beyond_the_model", {"run", "bert-base", "--layers", "13"}, 2, "bert-base has 12 layers"},
     {"encoder_that_generates", {"run", "bert-base", "--generate", "3"}, 2, "bert-base has no decoder"},
     {"model_beyond_the_machine", {"run", "bert-base", "--layers", "1", "--machine", "gemmini-2023"}, 2, "sfu.pre_shift=1"},
+    {"unknown_tiler", {"run", "bert-base", "--tiler", "gemini"}, 2, "--tiler gemini: unknown; nearest: 'gemmini'"},
     {"unknown_scheduler", {"run", "bert-base", "--scheduler", "quick"}, 2, "--scheduler quick: unknown; nearest:"},
     {"unknown_log_level", {"run", "bert-base", "--log", "all"}, 2, "--log all: unknown level"},
     {"absent_graph", {"run", "absent.yaml"}, 2, "absent.yaml"},

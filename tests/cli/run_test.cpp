@@ -70,6 +70,29 @@ TEST(Run, values_scheduler_and_checks_do_not_change_the_cycles) {
   EXPECT_EQ(Json::diff(expected, result({"--scheduler", "every-cycle"})), Json::array());
 }
 
+TEST(Run, search_is_at_least_as_fast_as_the_published_tiling) {
+  for (const std::vector<std::string>& workload : {std::vector<std::string>{"gpt2", "--seq", "32"}, {"transformer-base", "--seq", "32"}}) {
+    std::vector<std::string> arguments = {"run", "--layers", "1", "--tiler", "compare", "--timing-only", "--json", "-"};
+    arguments.insert(arguments.begin() + 1, workload.begin(), workload.end());
+    const Outcome outcome = run(arguments);
+    ASSERT_EQ(outcome.code, 0) << outcome.error;
+    const Json json = Json::parse(outcome.out);
+    EXPECT_EQ(json.at("schema"), "systole-tilers 1");
+    EXPECT_EQ(json.at("runs").at(0).at("tiler"), "gemmini");
+    EXPECT_EQ(json.at("runs").at(1).at("tiler"), "search");
+    EXPECT_EQ(json.at("runs").at(0).at("macs"), json.at("runs").at(1).at("macs"));
+    EXPECT_LT(json.at("ratio").get<double>(), 0.95) << workload[0];
+  }
+}
+
+TEST(Run, tilers_side_by_side_are_a_table_and_values_stay_equal) {
+  const TemporaryDirectory directory;
+  const Outcome outcome = run({"run", directory.write("g.yaml", kGraph), "--tiler", "compare"});
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  EXPECT_NE(outcome.out.find("gemmini  utilisation"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("values of both runs: equal"), std::string::npos) << outcome.out;
+}
+
 TEST(Run, quiet_prints_nothing_and_json_goes_to_a_file) {
   const TemporaryDirectory directory;
   const Outcome outcome = run({"run", directory.write("g.yaml", kGraph), "--quiet", "--json", directory.path("r.json")});

@@ -16,11 +16,13 @@ struct Case {
   int scratchpad_kib = 256, accumulator_kib = 64;
   std::size_t batch = 1;
   LowerOptions options = {};
+  kernels::Tiler tiler = kernels::Tiler::kSearch;
 };
 
 kernels::Target target_of(const Case& c) {
   kernels::Target t;
   t.dim = c.dim;
+  t.tiler = c.tiler;
   t.scratchpad_rows = static_cast<std::uint32_t>(c.scratchpad_kib * 1024 / c.dim);
   t.accumulator_rows = static_cast<std::uint32_t>(c.accumulator_kib * 1024 / (4 * c.dim));
   return t;
@@ -150,7 +152,20 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Case{"dim4", bert(37, 80, 176, 5, 1, 29), 4}, Case{"dim8", bert(37, 80, 176, 5, 1, 29), 8},
                       Case{"dim32", bert(37, 80, 176, 5, 1, 29), 32}, Case{"dim64", bert(70, 80, 176, 5, 1, 29), 64},
                       Case{"dim128", bert(70, 80, 176, 5, 1, 29), 128, 512, 256}, Case{"rebalanced", bert(64, 256, 256, 4), 16, 64, 256},
-                      Case{"tiny", bert(37, 80, 176, 5), 16, 16, 16}),
+                      // 600 rows of two heads: an instruction names 64 groups of 8 row scales.
+                      Case{"dim8_more_rows_than_row_groups", bert(300, 32, 32, 2), 8}, Case{"tiny", bert(37, 80, 176, 5), 16, 16, 16}),
+    [](const auto& info) { return info.param.name; });
+
+constexpr kernels::Tiler kGemmini = kernels::Tiler::kGemmini;
+INSTANTIATE_TEST_SUITE_P(
+    GemminiTiler, Shapes,
+    ::testing::Values(Case{"bert", bert(37, 80, 176, 5, 2, 29), 16, 256, 64, 1, {}, kGemmini},
+                      Case{"bert_medium", bert(128, 256, 512, 4), 16, 64, 64, 2, {}, kGemmini},
+                      Case{"bert_large_bias", large_bias(bert(37, 80, 176, 5)), 16, 256, 64, 1, {}, kGemmini},
+                      Case{"bert_fold", with(bert(37, 80, 96, 5, 2), NormForm::Fold, ProbabilityForm::Calibrated), 8, 64, 64, 1, {}, kGemmini},
+                      Case{"bert_fused", bert(37, 80, 176, 5), 16, 256, 64, 1, fusion(NormFusion::kFused), kGemmini},
+                      Case{"gpt2", gpt2(37, 30, 96, 160, 3, 2, 101), 16, 256, 64, 2, {}, kGemmini},
+                      Case{"encoder_decoder", encoder_decoder(25, 37, 20, 31, 64, 4, 90), 32, 256, 64, 1, {}, kGemmini}),
     [](const auto& info) { return info.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(Gpt2, Shapes,

@@ -39,6 +39,31 @@ TEST(GemminiTiling, refuses_whole_rows_that_do_not_fit) {
   EXPECT_THROW((void)gemmini_tiling(Target{}, {128, 768, 768}, true), ConfigError);
 }
 
+TEST(GemminiTiling, is_never_estimated_below_the_cheapest_cut) {
+  const unsigned seed = 2;
+  RecordProperty("seed", static_cast<int>(seed));
+  std::mt19937 random(seed);
+  int better = 0;
+  for (int n = 0; n < 300; ++n) {
+    Target target;
+    const TilingRequest request{{1 + random() % 512, 64 * (1 + random() % 48), 64 * (1 + random() % 48)}, false, random() % 2 == 0, 1 + random() % 36};
+    const std::optional<TilingChoice> published = gemmini_choice(target, request);
+    ASSERT_TRUE(published.has_value());
+    EXPECT_LE(accumulator_rows(target, published->tiling), target.accumulator_rows / 2);
+    if (request.split_k) EXPECT_LT(published->tiling.k * 16, request.shape.k);
+    better += search_tiling(target, request).cycles < published->cycles ? 1 : 0;
+  }
+  EXPECT_GT(better, 250);
+  Target target;
+  TilingRequest whole{{128, 768, 768}};
+  whole.whole_rows = true;
+  EXPECT_FALSE(gemmini_choice(target, whole).has_value());
+  target.accumulator_rows = 2048;
+  EXPECT_TRUE(gemmini_choice(target, whole).has_value());
+  whole.reserved_rows = 512;
+  EXPECT_FALSE(gemmini_choice(target, whole).has_value());
+}
+
 TEST(SearchTiling, stays_within_the_memories_for_any_shape) {
   const unsigned seed = 1;
   RecordProperty("seed", static_cast<int>(seed));
