@@ -88,6 +88,7 @@ Geometry geometry_of(const Trace& trace) {
     field = value != 0;
   };
   read("array.dim", result.dim);
+  read("array.output_bits", result.spatial_bits);
   read("scratchpad.kib", result.scratchpad_kib);
   read("accumulator.kib", result.accumulator_kib);
   read("scratchpad.banks", result.scratchpad_banks);

@@ -96,7 +96,7 @@ void SystolicArray::write_value(const ArrayWrite& write, unsigned cols, const Me
       std::copy(from, from + cols, to);
       return;
     }
-    for (unsigned j = 0; j < cols; ++j) to[j] = static_cast<std::int32_t>(static_cast<std::uint32_t>(to[j]) + static_cast<std::uint32_t>(from[j]));
+    values_->plane().accumulate(to, from, static_cast<int>(cols));
     return;
   }
   std::int8_t* to = values_->plane().scratchpad_row(write.row);

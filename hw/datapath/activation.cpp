@@ -25,6 +25,13 @@ std::int32_t to_int32(float y) {
 
 std::int8_t clip8(std::int32_t i) { return static_cast<std::int8_t>(std::clamp(i, -128, 127)); }
 
+std::uint32_t integer_root(std::uint32_t x) {
+  auto root = static_cast<std::uint64_t>(std::sqrt(static_cast<double>(x)));
+  while (root * root > x) --root;
+  while ((root + 1) * (root + 1) <= x) ++root;
+  return static_cast<std::uint32_t>(root);
+}
+
 std::int32_t exponential(std::int32_t q, const StoreConstants& c, bool as_igelu, std::uint64_t& overflows) {
   return as_igelu ? igelu(q, c.qb, c.qc, overflows) : iexp(q, c);
 }
@@ -121,6 +128,17 @@ std::int64_t lane_sum(const std::int32_t* row, int len, isa::NormCommand command
   }
   SYSTOLE_CHECK(false);
   return 0;
+}
+
+float row_deviation(std::int64_t variance, bool wide) {
+  if (wide) return variance == 0 ? 1.0f : std::sqrt(static_cast<float>(variance));
+  const auto root = static_cast<std::int16_t>(integer_root(static_cast<std::uint32_t>(variance)));
+  return root == 0 ? 1.0f : static_cast<float>(root);
+}
+
+float softmax_reciprocal(std::int64_t sum) {
+  constexpr float kLargest = 127.0f;   // Normalizer.scala
+  return kLargest / static_cast<float>(low32(sum));
 }
 
 std::int32_t lane_max(const std::int32_t* row, int len) {

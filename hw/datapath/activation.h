@@ -41,6 +41,11 @@ struct RowStatistics {
 // What the reduction lanes add for a row: elements, squared differences from the mean, or exponentials.
 [[nodiscard]] std::int64_t lane_sum(const std::int32_t* row, int len, isa::NormCommand command, const RowStatistics& stats,
                                     const StoreConstants& constants, bool iexp_as_igelu, OverflowCounters& overflows);
+// fp32 standard deviation of a variance; 0 counts as 1. Stock: the 16-bit integer root, read as a signed number (roots above 32767 come from
+// wrapped sums only); wide (extension E5): the root in fp32.
+[[nodiscard]] float row_deviation(std::int64_t variance, bool wide);
+// 127 / fp32(sum): softmax is scaled to the largest int8.
+[[nodiscard]] float softmax_reciprocal(std::int64_t sum);
 [[nodiscard]] std::int32_t lane_max(const std::int32_t* row, int len);
 
 // Scales a whole row of `dim` words to int8. row_scale: extension E4's factor of the row; gain, bias: extension E3's rows.

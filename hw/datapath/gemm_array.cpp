@@ -7,6 +7,9 @@
 namespace systole::hw {
 namespace {
 
+constexpr std::int64_t kLargestProduct = 128 * 128;
+constexpr std::int64_t kLargestAddend = 128;
+
 // Requests whose rows can be between entry and exit: the tag queue's, and flushes, which have `dim` rows each and no tag. A power of two.
 std::size_t outputs_in_flight(const MachineParams& m) {
   const auto requests = static_cast<std::size_t>(simultaneous_matmuls(m) + array_latency(m) / m.array.dim + 4);
@@ -42,6 +45,7 @@ unsigned operand_buffers(const MachineParams& params) {
 GemmArray::GemmArray(const MachineParams& params, ValuePlane& plane)
     : dim_(params.array.dim),
       spare_bits_(32 - params.array.output_bits),
+      products_fit_(params.array.dim * kLargestProduct + kLargestAddend < std::int64_t{1} << (params.array.output_bits - 1)),
       plane_(plane),
       kernel_(gemm_kernels(params.array.dim).back()),
       operands_(operand_buffers(params) + 1),
@@ -192,9 +196,25 @@ void GemmArray::compute_rows(int until) {
     for (std::size_t i = 0; i < count; ++i) out[i] = b_live ? b[i] : 0;
   } else {
     Register& active = registers_[propagate_ ? 1 : 0];
-    kernel_->multiply(dim_, until - from, a + first, packed(active), b_live ? GemmAddend::kInt8 : GemmAddend::kZero, b, out, spare_bits_);
+    const GemmAddend addend = b_live ? GemmAddend::kInt8 : GemmAddend::kZero;
+    if (products_fit_) {
+      kernel_->multiply(dim_, until - from, a + first, packed(active), addend, b, out, spare_bits_);
+    } else {
+      multiply_counting(until - from, a + first, packed(active), addend, b, out);
+    }
   }
   output.computed = until;
+}
+
+void GemmArray::multiply_counting(int rows, const std::int8_t* a, const std::uint8_t* packed, GemmAddend addend, const std::int8_t* addend8, std::int32_t* out) {
+  kernel_->multiply(dim_, rows, a, packed, addend, addend8, out, 0);
+  std::uint32_t wrapped = 0;
+  for (int i = 0; i < rows * dim_; ++i) {
+    const std::int32_t sum = wrap_to(out[i], spare_bits_);
+    wrapped += sum != out[i] ? 1u : 0u;
+    out[i] = sum;
+  }
+  overflows_ += wrapped;
 }
 
 // Weight-stationary: D moves down through the idle register, one row of the array per row of the request.
@@ -271,7 +291,7 @@ void GemmArray::accumulate() {
   make_wide(active);
   auto* aligned = scratch_.data() + (64 - reinterpret_cast<std::uintptr_t>(scratch_.data()) % 64) % 64;
   kernel_->pack(dim_, b, aligned);
-  kernel_->multiply(dim_, dim_, a, aligned, GemmAddend::kOutput, nullptr, active.sums.data(), spare_bits_);
+  multiply_counting(dim_, a, aligned, GemmAddend::kOutput, nullptr, active.sums.data());
   active.packed_valid = false;
 }
 

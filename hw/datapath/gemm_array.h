@@ -64,6 +64,8 @@ class GemmArray {
   [[nodiscard]] const std::int32_t* output(std::uint16_t request, int step, int entered);
 
   [[nodiscard]] ValuePlane& plane() { return plane_; }
+  // Partial sums that did not fit array.output_bits.
+  [[nodiscard]] std::uint64_t overflows() const { return overflows_; }
   [[nodiscard]] int dim() const { return dim_; }
 
  private:
@@ -97,12 +99,16 @@ class GemmArray {
   void transpose_in();
   void drain(int shift);
   void compute_rows(int until);
+  // A product whose sums may not fit: kernel_ with all 32 bits, then wrapped and counted.
+  void multiply_counting(int rows, const std::int8_t* a, const std::uint8_t* packed, GemmAddend addend, const std::int8_t* addend8, std::int32_t* out);
   void accumulate();
   void shift_weights_in();
   void load_sums();
 
   int dim_;
   int spare_bits_;
+  bool products_fit_;                        // no sum of one product and an int8 can leave array.output_bits
+  std::uint64_t overflows_ = 0;
   ValuePlane& plane_;
   const GemmKernel* kernel_;
   std::vector<Operands> operands_;           // ring of the controller, and one more for flushes

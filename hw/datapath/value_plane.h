@@ -21,6 +21,17 @@ class ValuePlane {
   // Row numbers must be below the memory's rows (address arithmetic wraps before it gets here).
   [[nodiscard]] std::int8_t* scratchpad_row(std::uint32_t row) { return scratchpad_.data() + std::size_t{row} * dim_; }
   [[nodiscard]] std::int32_t* accumulator_row(std::uint32_t row) { return accumulator_.data() + std::size_t{row} * dim_; }
+  // to[i] += words[i], in 32 bits that wrap (AccumulatorMem.scala, AccPipe). Sums that did not fit are counted.
+  void accumulate(std::int32_t* to, const std::int32_t* words, int count) {
+    std::uint32_t wrapped = 0;
+    for (int i = 0; i < count; ++i) {
+      const auto sum = static_cast<std::int32_t>(static_cast<std::uint32_t>(to[i]) + static_cast<std::uint32_t>(words[i]));
+      wrapped += static_cast<std::uint32_t>((to[i] ^ sum) & (words[i] ^ sum)) >> 31;
+      to[i] = sum;
+    }
+    accumulator_overflows_ += wrapped;
+  }
+  [[nodiscard]] std::uint64_t accumulator_overflows() const { return accumulator_overflows_; }
 
   // A buffer for bytes that pass through queues in their order: it is used again when as many more have been taken as can be under way.
   [[nodiscard]] ValueRef allocate();
@@ -39,6 +50,7 @@ class ValuePlane {
   int buffer_bytes_;
   std::uint32_t buffers_count_;
   std::uint32_t next_ = 0;
+  std::uint64_t accumulator_overflows_ = 0;
   Memory* memory_;
   std::vector<std::int8_t> scratchpad_;
   std::vector<std::int32_t> accumulator_;

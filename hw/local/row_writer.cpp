@@ -278,7 +278,7 @@ void RowWriter::store_values(const Offer& offer) {
     bytes = std::min(bytes * kAccumulatorBytes, dim * kAccumulatorBytes - first_byte);
   }
   if (offer.accumulate) {
-    for (int i = 0; i < dim; ++i) words[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(words[i]) + static_cast<std::uint32_t>(out[i]));
+    values_->accumulate(words, out, dim);   // words that the row does not have are zero
   }
   std::memcpy(reinterpret_cast<std::uint8_t*>(out) + first_byte, reinterpret_cast<const std::uint8_t*>(words) + first_byte, static_cast<std::size_t>(bytes));
 }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <limits>
 
 #include "hw/ports/command_fault.h"
@@ -12,17 +11,8 @@ namespace {
 
 // Latency of the dividers for an operand that needs no division (zero; HardFloat DivSqrtRecFN_small).
 constexpr int kSpecialOperand = 1;
-// softmax is scaled to the largest int8 (Normalizer.scala).
-constexpr float kSoftmaxOne = 127.0f;
 
 std::int64_t wrap32(std::int64_t x) { return static_cast<std::int32_t>(static_cast<std::uint64_t>(x)); }
-
-std::uint32_t integer_root(std::uint32_t x) {
-  auto root = static_cast<std::uint64_t>(std::sqrt(static_cast<double>(x)));
-  while (root * root > x) --root;
-  while ((root + 1) * (root + 1) <= x) ++root;
-  return static_cast<std::uint32_t>(root);
-}
 
 }  // namespace
 
@@ -308,13 +298,7 @@ void Normaliser::step_root(int id, Cycle now) {
       return;
     case State::kWaitStddev:
       if (!sqrt_.result) return;
-      if (stats.row.constants.wide_variance) {
-        stats.root = stats.quotient == 0 ? 1.0f : std::sqrt(static_cast<float>(stats.quotient));
-      } else {
-        // The 16-bit root is read as a signed number; roots above 32767 come from wrapped sums only.
-        const auto root = static_cast<std::int16_t>(integer_root(static_cast<std::uint32_t>(stats.quotient)));
-        stats.root = root == 0 ? 1.0f : static_cast<float>(root);
-      }
+      stats.root = row_deviation(stats.quotient, stats.row.constants.wide_variance);
       stats.next = State::kGetInvStddev;
       return;
     case State::kGetInvStddev:
@@ -352,7 +336,7 @@ void Normaliser::step_exp(int id, Cycle now) {
       if (sum_lane_id_ >= 0 || lanes_busy(sum_lanes_, now)) return;
       const bool special = activator_.has_values() && stats.sum == 0;
       exp_divider_.start(now, special ? kSpecialOperand : params_.sfu.reciprocal_latency);
-      stats.root = kSoftmaxOne / static_cast<float>(static_cast<std::int32_t>(stats.sum));
+      stats.root = softmax_reciprocal(stats.sum);
       stats.next = State::kWaitInvSumExp;
       return;
     }

@@ -187,6 +187,8 @@ std::vector<Counter> Accelerator::counters() const {
       {"dma.reader.bytes", reader_->bytes(), "bytes read that the program asked for"},
       {"dma.writer.requests", writer_->requests(), "write requests on the memory port"},
       {"dma.writer.bytes", writer_->bytes(), "bytes written"},
+      {"array.overflow", gemm_ ? gemm_->overflows() : 0, "partial sums that did not fit array.output_bits"},
+      {"accumulator.overflow", gemm_ ? gemm_->plane().accumulator_overflows() : 0, "accumulator additions that did not fit 32 bits"},
       {"sfu.overflow.gelu", overflows.gelu, "GELU results that did not fit 32 bits"},
       {"sfu.overflow.exp_sum", overflows.exp_sum, "sums of exponentials that did not fit 32 bits"},
       {"sfu.overflow.variance", overflows.variance, "sums and squares of LayerNorm that did not fit 32 bits"},
