@@ -267,6 +267,7 @@ void Builder::loop_ws(const LoopWs& loop) {
   f::LoopWs::b_transpose.set(run, loop.transpose_b ? 1 : 0);
   command(run);
   execute_since_fence_ = true;
+  operand_resident_ = operand_resident_ || loop.a_spad_id != 0 || loop.b_spad_id != 0;
   if (loop.c != 0) loop_half_ ^= 1;
   // The loop's own three-pass stores take rows in pairs of ids 0 and 1 (LoopMatmul.scala): the last row decides what is left.
   if (loop.c != 0 && (loop.activation == Activation::kLayerNorm || loop.activation == Activation::kSoftmax)) {
@@ -304,6 +305,13 @@ void Builder::raw(const Instruction& instruction) {
   execute_since_fence_ = true;
 }
 
+void Builder::host(const isa::HostOperation& operation) {
+  fence();
+  program_.host_ops.push_back(isa::encode(operation));
+  program_.items.push_back({isa::ItemKind::kHostOp, {}, program_.host_ops.size() - 1});
+  anything_since_fence_ = true;  // a run ends with a fence
+}
+
 void Builder::flush() { command(isa::make(Op::kFlush)); }
 
 void Builder::fence() {
@@ -311,6 +319,7 @@ void Builder::fence() {
   program_.fence();
   anything_since_fence_ = false;
   execute_since_fence_ = false;
+  operand_resident_ = false;
 }
 
 LocalAddress Builder::scratchpad(std::uint64_t row) const {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "isa/host_operation.h"
 #include "isa/local_address.h"
 #include "isa/program.h"
 #include "kernels/target.h"
@@ -115,12 +116,18 @@ class Builder {
   // Any instruction as it is. What the configuration registers hold is unknown afterwards.
   void raw(const isa::Instruction& instruction);
 
+  // The CPU computes when everything issued is done and in memory; what follows sees its results.
+  void host(const isa::HostOperation& operation);
+
   // ---- order
   void flush();
   // Published code fences twice in places; a fence without work costs a cycle or two.
   void redundant_fence() { program_.fence(); }
   // Waits until everything issued is done and visible in memory. Nothing when nothing was issued since the last one.
   void fence();
+  // A loop since the last fence keeps an operand in a half of its choice: a later loop that loads the same half would overwrite it,
+  // because the unroller issues loads ahead of the computation before (LoopMatmul.scala).
+  [[nodiscard]] bool operand_resident() const { return operand_resident_; }
   void region(const std::string& name, std::uint64_t macs = 0) { program_.region(name, macs); }
 
   // ---- local addresses
@@ -152,6 +159,7 @@ class Builder {
   std::uint64_t loop_half_ = 0;
   bool anything_since_fence_ = false;
   bool execute_since_fence_ = false;
+  bool operand_resident_ = false;
 };
 
 // The store sequence of the loop unroller for a read-out activation: extensions take the sequence of the stock function that

@@ -173,6 +173,7 @@ void matmul_tiled(Builder& builder, const Matrix& a, bool transpose_b, const std
     // The diagonal passes use the scratchpad themselves.
     if (br.residual && br.residual->passes != 0) resident_a = false;
   }
+  if (resident_a && builder.operand_resident()) builder.fence();
   const Tiling& t = plan.tiling;
   const std::uint64_t i_steps = ceil_div(ceil_div(g.m, g.dim), t.i);
   const std::uint64_t j_steps = ceil_div(ceil_div(g.n, g.dim), t.j);

@@ -1,11 +1,34 @@
 #include "hw/host/issuing_host.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include <fmt/format.h>
 
 #include "hw/host/command_decoder.h"
+#include "hw/host/host_values.h"
+#include "isa/host_operation.h"
 #include "sim/base/errors.h"
 
 namespace systole::hw {
+namespace {
+
+HostKernel kernel_of(isa::HostOperationKind kind) {
+  switch (kind) {
+    case isa::HostOperationKind::kDequantise8: return HostKernel::kDequantise8;
+    case isa::HostOperationKind::kDequantise32: return HostKernel::kDequantise32;
+    case isa::HostOperationKind::kQuantise: return HostKernel::kQuantise;
+    case isa::HostOperationKind::kSoftmax: return HostKernel::kSoftmax;
+    case isa::HostOperationKind::kGelu: return HostKernel::kGelu;
+    case isa::HostOperationKind::kLayerNorm: return HostKernel::kLayerNorm;
+    case isa::HostOperationKind::kResidual: return HostKernel::kResidual;
+  }
+  SYSTOLE_CHECK(false);
+  return HostKernel::kResidual;
+}
+
+}  // namespace
+
 IssuingHost::IssuingHost(const sc_core::sc_module_name& name, const HostParams& params, Channel<Command>& out, Callbacks callbacks)
     : Unit(name),
       params_(params),
@@ -14,7 +37,8 @@ IssuingHost::IssuingHost(const sc_core::sc_module_name& name, const HostParams& 
       ledger_("host", {{"idle", StateKind::kIdle, "the program has not started, or has ended"},
                        {"busy", StateKind::kBusy, "a command was accepted, or the program does other work (gap)"},
                        {"queue_full", StateKind::kStall, "the accelerator does not accept the command offered"},
-                       {"fence", StateKind::kStall, "waits until the accelerator is not busy"}}) {
+                       {"fence", StateKind::kStall, "waits until the accelerator is not busy"},
+                       {"host_operation", StateKind::kStall, "the accelerator waits: the CPU computes what it has no unit for"}}) {
   out_.bind_writer(*this);
 }
 
@@ -54,7 +78,9 @@ bool IssuingHost::play(const isa::Item& item, Cycle now) {
       if (callbacks_.region) callbacks_.region(log_.regions.back());
       return true;
     case isa::ItemKind::kHostOp:
-      throw ModelError(now, name(), fmt::format("item {}", item_), "host operations need a host model");
+      if (item.value >= program_->host_ops.size())
+        throw ModelError(now, name(), fmt::format("item {}", item_), fmt::format("host operation {} of {}", item.value, program_->host_ops.size()));
+      return play_host_operation(program_->host_ops[item.value], now);
   }
   SYSTOLE_CHECK(false);
   return false;
@@ -62,6 +88,7 @@ bool IssuingHost::play(const isa::Item& item, Cycle now) {
 
 bool IssuingHost::play_command(const isa::Item& item, Cycle now) {
   const Command command = decode(item.instruction, now);
+  if (params_.cpu.loop_cycles != 0 && prepare_loop(command.op, now)) return false;
   if (!out_.can_push(now)) {
     ledger_.enter(now, State::kQueueFull);   // the queue wakes us when there is room
     return false;
@@ -79,6 +106,38 @@ bool IssuingHost::play_gap(const isa::Item& item, Cycle now) {
   ledger_.enter(now, State::kBusy);
   ++item_;
   next_item(now + item.value);
+  return false;
+}
+
+bool IssuingHost::prepare_loop(isa::Op op, Cycle now) {
+  if (op == isa::Op::kLoopWs) in_loop_ = false;
+  if (op != isa::Op::kLoopWsBounds || in_loop_) return false;
+  in_loop_ = true;
+  ledger_.enter(now, State::kBusy);
+  next_item(now + static_cast<Cycle>(params_.cpu.loop_cycles));
+  return true;
+}
+
+bool IssuingHost::play_host_operation(const isa::HostOp& host, Cycle now) {
+  const std::string place = fmt::format("item {}: {}", item_, host.name);
+  isa::HostOperation operation;
+  try {
+    operation = isa::decode_host_operation(host);
+  } catch (const ConfigError& error) {
+    throw ModelError(now, name(), place, error.what());
+  }
+  if (params_.memory != nullptr) {
+    for (const isa::HostRange& range : isa::ranges_of(operation)) {
+      if (!params_.memory->contains(range.address, range.bytes))
+        throw ModelError(now, name(), place, fmt::format("{} bytes at {:#x} are outside memory", range.bytes, range.address));
+    }
+  }
+  if (params_.values != nullptr) compute_host_operation(operation, *params_.values);
+  const double cycles = host_cycles(kernel_of(operation.kind), params_.cpu.code, params_.data, static_cast<double>(operation.rows),
+                                    static_cast<double>(operation.elements()));
+  ledger_.enter(now, State::kHostOperation);
+  ++item_;
+  next_item(now + std::max<Cycle>(1, static_cast<Cycle>(std::llround(cycles))));
   return false;
 }
 

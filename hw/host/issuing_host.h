@@ -3,8 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "hw/params/cpu.h"
+#include "hw/params/host_costs.h"
 #include "hw/ports/command.h"
 #include "isa/program.h"
+#include "sim/base/memory.h"
 #include "sim/kernel/busy_line.h"
 #include "sim/kernel/channel.h"
 #include "sim/kernel/unit.h"
@@ -16,10 +19,15 @@ struct HostParams {
   int revision = 2023;             // decides which codes exist
   int loop_conv_revision = 2023;   // form of the convolution's configuration words: 2023 square, 2025 rectangular
   Cycle first_cycle = 16;          // start of the first item; the accelerator is idle by then
+  CpuParams cpu;                   // what host operations and loops cost
+  HostMemory data{};               // where the data of host operations are
+  Memory* values = nullptr;        // host operations compute here; absent: in time only
+  const Memory* memory = nullptr;  // what they may reach; absent: not checked
 };
 
 // The CPU's side of the RoCC port: plays a program's items in order. A command is offered until it is accepted; a gap of n cycles delays
-// the next item by n; a fence lasts until the accelerator is not busy, and the next item starts in the cycle after that.
+// the next item by n; a fence lasts until the accelerator is not busy, and the next item starts in the cycle after that. A host operation
+// takes the cycles of host_costs.def and leaves its values in memory when it starts: the program fences in front of it.
 class IssuingHost final : public Unit {
  public:
   // The first cycle of a region: that of its first item.
@@ -53,13 +61,16 @@ class IssuingHost final : public Unit {
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
 
  private:
-  enum class State : unsigned { kIdle, kBusy, kQueueFull, kFence };
+  enum class State : unsigned { kIdle, kBusy, kQueueFull, kFence, kHostOperation };
 
   // True when the item is done and the next one starts in this cycle.
   bool play(const isa::Item& item, Cycle now);
   bool play_command(const isa::Item& item, Cycle now);
   bool play_gap(const isa::Item& item, Cycle now);
   bool play_fence(Cycle now);
+  bool play_host_operation(const isa::HostOp& host, Cycle now);
+  // The cycles in which the CPU computes the words of a loop, once per loop.
+  bool prepare_loop(isa::Op op, Cycle now);
   [[nodiscard]] Command decode(const isa::Instruction& instruction, Cycle now) const;
   [[nodiscard]] BusyLine* busy_line(Cycle cycle) const;
   void next_item(Cycle start);
@@ -71,6 +82,7 @@ class IssuingHost final : public Unit {
   const isa::Program* program_ = nullptr;
   std::size_t item_ = 0;
   Cycle item_start_ = kNever;   // kNever: nothing (more) to play
+  bool in_loop_ = false;        // between the first configuration of a loop_ws and its start
   Log log_;
   Ledger ledger_;
 };

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "hw/params/array.h"
+#include "hw/params/cpu.h"
 #include "hw/params/dma.h"
 #include "hw/params/frontend.h"
 #include "hw/params/local.h"
@@ -25,6 +26,7 @@ struct MachineParams {
   SfuParams sfu;
   MemoryParams memory;
   SocParams soc;
+  CpuParams host;
 
   // v.group(name, struct) for each group; v(revision, ...) for the one ungrouped key.
   template <class Self, class Visitor>
@@ -40,6 +42,7 @@ struct MachineParams {
     v.group("sfu", self.sfu);
     v.group("memory", self.memory);
     v.group("soc", self.soc);
+    v.group("host", self.host);
   }
 };
 

@@ -43,7 +43,7 @@ struct Machine::Parts {
         hazards(params.revision),
         values(options.timing_only ? nullptr : std::make_unique<ValuePlane>(params, memory)),
         accelerator("accelerator", params, values.get(), &hazards, commands, port_request, port_response),
-        host("host", HostParams{params.revision, options.loop_conv_revision, HostParams{}.first_cycle}, commands,
+        host("host", host_params(), commands,
              {[this](Cycle) { scheduler.stop(); }, [this](const IssuingHost::Boundary& boundary) { begin_region(boundary); }}),
         port(make_memory()) {
     for (BusyLine* line : accelerator.busy_lines()) host.watch(*line);
@@ -58,6 +58,16 @@ struct Machine::Parts {
     }
   }
 
+  [[nodiscard]] HostParams host_params() const {
+    HostParams result;
+    result.revision = params.revision;
+    result.loop_conv_revision = options.loop_conv_revision;
+    result.cpu = params.host;
+    result.data = host_memory(params.host, params.soc);
+    result.values = options.timing_only ? nullptr : &memory;
+    result.memory = &memory;
+    return result;
+  }
   std::unique_ptr<Unit> make_memory() {
     if (options.tlm_memory) {
       auto unit = std::make_unique<TlmMemory>("memory", params, *options.tlm_memory, scheduler, values.get(), port_request, port_response, options.port_log);
@@ -83,7 +93,13 @@ struct Machine::Parts {
   // Cycles of each state of each unit in [0, end).
   [[nodiscard]] std::vector<std::vector<std::uint64_t>> totals(Cycle end) const {
     std::vector<std::vector<std::uint64_t>> result;
-    for (const Ledger* ledger : accelerator.ledgers()) result.push_back(ledger->totals(end));
+    for (const Ledger* ledger : ledgers()) result.push_back(ledger->totals(end));
+    return result;
+  }
+  // Of the accelerator; and of the host when it does more than issue commands that are ready.
+  [[nodiscard]] std::vector<const Ledger*> ledgers() const {
+    std::vector<const Ledger*> result = accelerator.ledgers();
+    if (host_works) result.push_back(&host.ledger());
     return result;
   }
 
@@ -108,6 +124,7 @@ struct Machine::Parts {
   TlmMemory* tlm = nullptr;
   std::unique_ptr<Unit> port;           // what answers at the memory port
   std::vector<Boundary> boundaries;
+  bool host_works = false;
 };
 
 Machine::Machine(const MachineParams& params, Memory& memory, const MachineOptions& options)
@@ -129,6 +146,7 @@ MachineResult Machine::run(const isa::Program& program) {
     if (!segment.bytes.empty()) std::memcpy(p.memory.at(segment.address, segment.bytes.size()), segment.bytes.data(), segment.bytes.size());
   }
   p.hazards.set_lookup([&program](std::uint32_t sequence) { return command_of(program, sequence); });
+  p.host_works = !program.host_ops.empty() || p.params.host.loop_cycles != 0;
   p.host.start(program);
   try {
     p.scheduler.run(p.options.max_cycles);
@@ -193,7 +211,7 @@ MachineResult Machine::run(const isa::Program& program) {
   }
 
   // Regions: from the first item of one to the first item of the next. What precedes the first acceptance is not part of the run.
-  const std::vector<const Ledger*> ledgers = p.accelerator.ledgers();
+  const std::vector<const Ledger*> ledgers = p.ledgers();
   const auto accounts = [&](const std::vector<std::vector<std::uint64_t>>& from, const std::vector<std::vector<std::uint64_t>>& to) {
     std::vector<UnitAccount> list;
     for (std::size_t u = 0; u < ledgers.size(); ++u) {

@@ -57,19 +57,22 @@ Sizes sizes_of(const WorkloadRequest& request, const workloads::ModelConfig& con
   return sizes;
 }
 
-workloads::QuantisedModel quantise(const workloads::WeightSource& source, const Sizes& sizes, const kernels::Extensions& extensions,
+workloads::QuantisedModel quantise(const workloads::WeightSource& source, const Sizes& sizes, const kernels::Target& target,
                                    std::uint64_t seed, unsigned threads) {
+  const kernels::Extensions& extensions = target.extensions;
   workloads::QuantiseOptions options;
-  // The forms that the machine can compute.
-  if (!extensions.norm_affine || !extensions.accumulator_scale) options.norm_form = workloads::NormForm::Fold;
-  if (!extensions.deferred_softmax) options.probability_form = workloads::ProbabilityForm::Calibrated;
+  // The forms that the machine can compute; the CPU can compute all.
+  if (target.normaliser && (!extensions.norm_affine || !extensions.accumulator_scale)) options.norm_form = workloads::NormForm::Fold;
+  if (!target.normaliser || !extensions.deferred_softmax) options.probability_form = workloads::ProbabilityForm::Calibrated;
   options.sequence = sizes.rows;
   options.queries = sizes.target;
   options.prefill = sizes.prompt;
   options.layers = sizes.layers;
   options.seed = seed;
   options.threads = threads;
-  return workloads::quantise(source, options);
+  workloads::QuantisedModel model = workloads::quantise(source, options);
+  model.host_functions = !target.normaliser;
+  return model;
 }
 
 void add(CheckResult& sum, const workloads::Comparison& comparison) {
@@ -91,7 +94,7 @@ class ModelWorkload final : public Workload {
                 const std::function<void(const std::string&)>& progress)
       : target_(target), source_(weights_of(request)), sizes_(sizes_of(request, source_->config())), promised_(!is_checkpoint(request)) {
     progress("quantising");
-    model_ = quantise(*source_, sizes_, target.extensions, request.seed, threads);
+    model_ = quantise(*source_, sizes_, target, request.seed, threads);
     for (std::size_t i = 0; i < sizes_.batch; ++i) {
       tokens_.push_back(workloads::random_tokens(source_->config(), sizes_.rows, request.seed, kInputStream + 2 * i));
       targets_.push_back(workloads::random_tokens(source_->config(), sizes_.target, request.seed, kInputStream + 2 * i + 1));
@@ -123,7 +126,7 @@ class ModelWorkload final : public Workload {
     return result;
   }
 
-  [[nodiscard]] bool has_hidden_boundaries() const override { return true; }
+  [[nodiscard]] bool has_hidden_boundaries() const override { return !model_.host_functions; }
 
   [[nodiscard]] CheckResult check_hidden(const Simulate& simulate) const override {
     workloads::LowerOptions options;

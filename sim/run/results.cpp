@@ -36,7 +36,9 @@ std::string without_numbers(const std::string& name) {
 
 // Names of units in the accounts of hw/top.
 constexpr std::string_view kExecute = "execute";
-constexpr std::string_view kUpstream[] = {"host", "command_queue", "loop_conv", "loop_ws", "reservation_station"};
+constexpr std::string_view kHost = "host";
+constexpr std::string_view kHostOperation = "host_operation";
+constexpr std::string_view kUpstream[] = {kHost, "command_queue", "loop_conv", "loop_ws", "reservation_station"};
 
 void add(std::vector<hw::UnitAccount>& sum, const std::vector<hw::UnitAccount>& accounts) {
   if (sum.empty()) {
@@ -93,6 +95,11 @@ LargestStall largest_stall(const std::vector<hw::UnitAccount>& accounts) {
   std::uint64_t execute_stalled = 0;
   std::uint64_t execute_idle = 0;
   for (const hw::UnitAccount& account : accounts) {
+    if (account.unit == kHost) {
+      for (const hw::StateCycles& state : account.states) {
+        if (state.name == kHostOperation && state.cycles > supply.cycles) supply = {account.unit, state.name, state.cycles};
+      }
+    }
     if (std::find(std::begin(kUpstream), std::end(kUpstream), account.unit) != std::end(kUpstream)) continue;
     const bool is_execute = account.unit == kExecute;
     LargestStall& largest = is_execute ? execute : supply;

@@ -88,7 +88,7 @@ void check_accounting(const Results& results);
 
 // What the array waits for longest. While the execute controller has commands, its own largest stall; when it mostly has none, the largest
 // stall of the units that bring operands and take results away. The units in front of it (reservation station, loop unrollers) do not
-// count: they stall because it is busy.
+// count: they stall because it is busy. An operation of the CPU does: the array waits for it.
 struct LargestStall {
   std::string unit;
   std::string state;

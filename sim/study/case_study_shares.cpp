@@ -4,14 +4,14 @@
 
 #include "sim/study/case_study.h"
 #include "sim/study/case_study_runs.h"
-#include "workloads/case_study/host_costs.h"
+#include "hw/params/host_costs.h"
 
 namespace systole::study {
 namespace {
 
-using workloads::HostCode;
-using workloads::HostMemory;
-using workloads::HostOperation;
+using hw::HostCode;
+using hw::HostMemory;
+using hw::HostKernel;
 using workloads::LayerProducts;
 
 constexpr const char* kDescription =
@@ -38,7 +38,7 @@ constexpr const char* kDescription =
 struct HostChoice {
   std::string text;
   HostCode code = HostCode::kLibm;
-  HostMemory memory = workloads::host_dram(30);
+  HostMemory memory = hw::host_dram(30);
   bool wide_residual = true;  // false: operands and result of the residual addition are 8 bits, converted in it
   bool all_products = true;   // false: only values that enter or leave an operation of the CPU are converted
 };
@@ -51,19 +51,19 @@ struct Shares {
 Shares baseline(std::uint64_t rows, double product_cycles, const HostChoice& choice) {
   constexpr double kModel = 768, kFeedForward = 3072, kHeads = 12;
   const double l = static_cast<double>(rows);
-  const auto host = [&](HostOperation operation, double n, double columns) {
-    return workloads::host_cycles(operation, choice.code, choice.memory, n, columns);
+  const auto host = [&](HostKernel operation, double n, double columns) {
+    return hw::host_cycles(operation, choice.code, choice.memory, n, n * columns);
   };
   const auto pair = [&](double n, double columns) {
-    return host(HostOperation::kDequantise, n, columns) + host(HostOperation::kQuantise, n, columns);
+    return host(HostKernel::kDequantise8, n, columns) + host(HostKernel::kQuantise, n, columns);
   };
   Shares shares;
   shares.products = product_cycles;
-  shares.softmax = host(HostOperation::kSoftmax, kHeads * l, l);
-  shares.gelu = host(HostOperation::kGelu, l, kFeedForward);
-  shares.norm = 2 * host(HostOperation::kLayerNorm, l, kModel);
-  shares.residual = 2 * host(HostOperation::kResidual, l, kModel);
-  if (!choice.wide_residual) shares.residual += 2 * (host(HostOperation::kDequantise, l, kModel) + pair(l, kModel));
+  shares.softmax = host(HostKernel::kSoftmax, kHeads * l, l);
+  shares.gelu = host(HostKernel::kGelu, l, kFeedForward);
+  shares.norm = 2 * host(HostKernel::kLayerNorm, l, kModel);
+  shares.residual = 2 * host(HostKernel::kResidual, l, kModel);
+  if (!choice.wide_residual) shares.residual += 2 * (host(HostKernel::kDequantise8, l, kModel) + pair(l, kModel));
   const double matrices = choice.all_products ? 6 : 2;
   shares.conversion = matrices * pair(l, kModel) + pair(l, kFeedForward) + pair(kHeads * l, l);
   return shares;
@@ -136,14 +136,14 @@ void add_accelerated(std::vector<CaseRow>& rows, std::uint64_t l, const Shares& 
 const std::vector<HostChoice>& choices() {
   static const std::vector<HostChoice> list = {
       {"as above"},
-      {workloads::name_of(HostCode::kPolynomial), HostCode::kPolynomial},
-      {workloads::name_of(HostCode::kIbert), HostCode::kIbert},
-      {workloads::name_of(HostCode::kUnrolled), HostCode::kUnrolled},
-      {"data in the L2", HostCode::kLibm, workloads::kHostL2},
-      {"DRAM of 100 cycles", HostCode::kLibm, workloads::host_dram(100)},
-      {"residual addition of 8-bit operands", HostCode::kLibm, workloads::host_dram(30), false},
-      {"conversions only around the CPU's operations", HostCode::kLibm, workloads::host_dram(30), true, false},
-      {"I-BERT's polynomials and residual addition of 8-bit operands", HostCode::kIbert, workloads::host_dram(30),
+      {hw::text_of(HostCode::kPolynomial), HostCode::kPolynomial},
+      {hw::text_of(HostCode::kIbert), HostCode::kIbert},
+      {hw::text_of(HostCode::kUnrolled), HostCode::kUnrolled},
+      {"data in the L2", HostCode::kLibm, hw::kHostL2},
+      {"DRAM of 100 cycles", HostCode::kLibm, hw::host_dram(100)},
+      {"residual addition of 8-bit operands", HostCode::kLibm, hw::host_dram(30), false},
+      {"conversions only around the CPU's operations", HostCode::kLibm, hw::host_dram(30), true, false},
+      {"I-BERT's polynomials and residual addition of 8-bit operands", HostCode::kIbert, hw::host_dram(30),
        false},
   };
   return list;
@@ -209,7 +209,7 @@ CaseStudy time_shares(const CaseOptions& options) {
                         percent(s.products), percent(s.gelu), percent(s.softmax), percent(s.norm), percent(s.residual),
                         percent(s.conversion), 12 * s.total()));
   }
-  const Shares soc_cpu = baseline(lengths[0], cycles(numbers[soc]), {"", HostCode::kLibm, workloads::host_dram(100)});
+  const Shares soc_cpu = baseline(lengths[0], cycles(numbers[soc]), {"", HostCode::kLibm, hw::host_dram(100)});
   context(study.rows, fmt::format("L2 and DRAM of 100 cycles for both, l={}: speed-up", lengths[0]),
           soc_cpu.total() / soc_units.total(),
           fmt::format("with the units: products {:.1f}, softmax {:.1f}, LayerNorm {:.1f}, residual addition {:.1f} % "

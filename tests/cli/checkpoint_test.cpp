@@ -27,6 +27,29 @@ TEST(Quantize, a_checkpoint_becomes_a_model_that_validates) {
   EXPECT_EQ(nlohmann::json::parse(ran.out).at("layers"), 2);
 }
 
+TEST(Run, a_machine_without_units_for_them_leaves_non_linear_operations_to_the_cpu) {
+  const workloads::TemporaryFolder checkpoint;
+  workloads::tiny_bert().write(checkpoint);
+  const auto cycles = [&](const std::vector<std::string>& settings) {
+    std::vector<std::string> words = {"run", checkpoint.path(), "--seq", "16", "--machine", "survey-baseline", "--json", "-"};
+    for (const std::string& setting : settings) words.insert(words.end(), {"--set", setting});
+    const Outcome outcome = run(words);
+    EXPECT_EQ(outcome.code, 0) << outcome.error;
+    const auto json = nlohmann::json::parse(outcome.out);
+    EXPECT_EQ(json.at("checks").at("mismatches"), 0);
+    EXPECT_GT(json.at("checks").at("sqnr_db").get<double>(), 20);
+    std::uint64_t sum = 0;
+    for (const auto& region : json.at("regions")) sum += region.at("cycles").get<std::uint64_t>();
+    EXPECT_EQ(sum, json.at("cycles"));
+    EXPECT_GT(json.at("units").at("host").at("stall").at("host_operation").get<double>(), 0.5 * json.at("cycles").get<double>());
+    return json.at("cycles").get<std::uint64_t>();
+  };
+  const std::uint64_t dram = cycles({});
+  EXPECT_LT(cycles({"host.data=l2"}), dram);
+  EXPECT_LT(cycles({"host.code=unrolled"}), dram);
+  EXPECT_GT(cycles({"soc.axi_latency=100"}), dram);
+}
+
 TEST(Quantize, mistakes_name_file_and_key) {
   const TemporaryDirectory directory;
   const std::string model = directory.path("model.safetensors");

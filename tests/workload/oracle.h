@@ -1,5 +1,7 @@
 #pragma once
 // The functional oracle as a machine for lowered programs.
+#include "hw/host/host_values.h"
+#include "isa/host_operation.h"
 #include "isa/model/model.h"
 #include "kernels/target.h"
 #include "workloads/lower/validate.h"
@@ -24,7 +26,7 @@ inline isa::Geometry geometry_of(const kernels::Target& target) {
 inline Machine oracle(const kernels::Target& target, isa::Overflows* overflows = nullptr) {
   return [target, overflows](const isa::Program& program, Memory& memory) {
     isa::Model model(geometry_of(target), memory);
-    model.run(program);
+    model.run(program, [&memory](const isa::HostOp& host) { hw::compute_host_operation(isa::decode_host_operation(host), memory); });
     if (overflows != nullptr) *overflows = model.overflows();
   };
 }

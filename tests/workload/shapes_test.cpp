@@ -17,6 +17,7 @@ struct Case {
   std::size_t batch = 1;
   LowerOptions options = {};
   kernels::Tiler tiler = kernels::Tiler::kSearch;
+  bool host_functions = false;
 };
 
 kernels::Target target_of(const Case& c) {
@@ -28,19 +29,44 @@ kernels::Target target_of(const Case& c) {
   return t;
 }
 
+void set_scales(AttentionWeights& attention, double scale) {
+  for (HeadWeights& head : attention.heads) {
+    head.score_scale = 3e-3 * scale;
+    head.p_scale = 0.5 / 127;
+    head.context_scale = 0.01F;
+  }
+  attention.out_scale = 1e-3 * scale;
+}
+
+// The scales that only the CPU's operations need.
+QuantisedModel on_host(QuantisedModel model) {
+  model.host_functions = true;
+  double scale = 1;
+  for (LayerWeights& layer : model.layers) {
+    scale *= 1.1;
+    set_scales(layer.attention, scale);
+    if (layer.cross) set_scales(*layer.cross, scale);
+    layer.activation.in_scale = 2e-3 * scale;
+    layer.activation.out_scale = 0.03 * scale;
+    layer.out_scale = 8e-4 * scale;
+  }
+  return model;
+}
+
 std::ostream& operator<<(std::ostream& out, const Case& c) { return out << c.name; }
 
 class Shapes : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Shapes, equal_to_the_reference) {
   const Case& c = GetParam();
-  const QuantisedModel model = random_model(c.model);
+  const QuantisedModel model = c.host_functions ? on_host(random_model(c.model)) : random_model(c.model);
   std::vector<TensorMap> inputs, expected;
   for (std::size_t n = 0; n < c.batch; ++n) {
     inputs.push_back(random_input(c.model, c.model.seed + 100 + static_cast<unsigned>(n)));
     expected.push_back(reference::evaluate(model, inputs.back()));
   }
-  const kernels::Target target = target_of(c);
+  kernels::Target target = target_of(c);
+  if (c.host_functions) target.normaliser = false;
   LowerOptions options = c.options;
   options.store_all_boundaries = !options.reuse_buffers;
   const Lowered lowered = lower(model, inputs, target, options);
@@ -173,6 +199,22 @@ INSTANTIATE_TEST_SUITE_P(Gpt2, Shapes,
                                            Case{"tokens", gpt2(20, 1, 64, 96, 2, 1)}, Case{"batch", gpt2(20, 17, 64, 96, 2, 1, 33), 16, 256, 64, 2},
                                            Case{"dim8", gpt2(45, 40, 64, 96, 2, 1), 8},
                                            Case{"calibrated", with(gpt2(45, 40, 64, 96, 2, 1), NormForm::Affine, ProbabilityForm::Calibrated)}),
+                         [](const auto& info) { return info.param.name; });
+
+Case host_case(const char* name, RandomModel model, int dim = 16, std::size_t batch = 1) {
+  model.probability_form = ProbabilityForm::Calibrated;
+  Case c{name, model, dim, 256, 64, batch};
+  c.host_functions = true;
+  return c;
+}
+
+INSTANTIATE_TEST_SUITE_P(Host, Shapes,
+                         ::testing::Values(host_case("bert", bert(37, 80, 176, 5, 2, 29)), host_case("one_row", bert(1, 48, 64, 3)),
+                                           host_case("dim8_batch", bert(21, 64, 96, 2, 2), 8, 3),
+                                           host_case("relu", with(bert(37, 64, 96, 2), NormForm::Affine, ProbabilityForm::Calibrated, Activation::Relu)),
+                                           host_case("gpt2_tokens", gpt2(37, 30, 96, 160, 3, 2, 101)), host_case("gpt2_batch", gpt2(20, 17, 64, 96, 2, 1), 16, 2),
+                                           host_case("encoder_decoder", encoder_decoder(25, 37, 20, 31, 64, 4, 90)),
+                                           host_case("cross", cross(9, 21, 64, 4, ProbabilityForm::Calibrated))),
                          [](const auto& info) { return info.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(Cross, Shapes,

@@ -7,6 +7,7 @@
 #include "kernels/convert.h"
 #include "kernels/layer_norm.h"
 #include "sim/base/errors.h"
+#include "workloads/lower/host_blocks.h"
 
 namespace systole::workloads::lowering {
 namespace {
@@ -32,7 +33,7 @@ AttentionBuffers attention_buffers(Session& s, int layer, const std::string& pre
   b.q = s.head_activations(layer, prefix + "q", query_rows, model.dk(), Element::kInt8);
   b.k = s.head_activations(layer, prefix + "k", key_rows, model.dk(), Element::kInt8);
   b.v = s.head_activations(layer, prefix + "v", key_rows, model.dk(), Element::kInt8);
-  if (s.options().store_all_boundaries || kernels::scores_need_memory(s.builder().target(), key_rows)) {
+  if (model.host_functions || s.options().store_all_boundaries || kernels::scores_need_memory(s.builder().target(), key_rows)) {
     b.s = s.head_activations(layer, prefix + "s", query_rows, key_rows, Element::kInt32, true, cross);
   }
   b.p = s.head_activations(layer, prefix + "p", query_rows, key_rows, Element::kInt8);
@@ -116,6 +117,7 @@ void project_all(Session& s, const Pass& pass, const std::string& region, const 
 
 void attend(Session& s, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
             const AttentionBuffers& buffers, std::size_t visible, bool causal) {
+  if (s.model().host_functions) return attend_on_host(s, pass, region, parameters, buffers, visible, causal);
   std::vector<kernels::AttentionHead> heads;
   const std::size_t dk = s.model().dk();
   for (std::size_t n = 0; n < s.sequences(); ++n) {
@@ -213,6 +215,12 @@ void product_with_residual(Session& s, const Pass& pass, const std::string& regi
 void product_with_residual_and_norm(Session& s, const Pass& pass, const std::string& region, const Activations& a,
                                     const ProductParameters& parameters, const Activations& x, const Activations& sums,
                                     const std::string& norm_region, const NormParameters& norm_parameters, const Activations& out) {
+  if (s.model().host_functions) {
+    product_on_array(s, pass, region, a, parameters, sums);
+    const std::string place = norm_region.substr(0, norm_region.rfind('/') + 1);
+    add_and_norm_on_host(s, pass, place, sums, parameters, x, norm_parameters, out);
+    return;
+  }
   const std::vector<kernels::Matrix> left = a.of(pass, s.sequences());
   const std::optional<kernels::TilingChoice> plan = fused_tiling(s, left[0], parameters.w, parameters.constants == 0, norm_parameters);
   if (plan && !s.options().store_all_boundaries) s.drop_boundary(sums);
@@ -237,6 +245,13 @@ void product_with_residual_and_norm(Session& s, const Pass& pass, const std::str
 void feed_forward(Session& s, const Pass& pass, const std::string& region, const Activations& x, const kernels::Matrix& w1,
                   const kernels::Matrix& b1, const ActivationConstants& constants, const Activations& out,
                   const Activations& sums) {
+  if (s.model().host_functions && s.model().activation == Activation::Gelu) {
+    ProductParameters product;
+    product.w = w1, product.bias = b1;
+    product_on_array(s, pass, region, x, product, sums);
+    gelu_on_host(s, pass, region.substr(0, region.rfind('/') + 1), sums, constants, out);
+    return;
+  }
   const std::vector<kernels::Matrix> left = x.of(pass, s.sequences());
   s.open_region(pass.region + region, rows_in(left) * w1.rows * w1.cols);
   const std::vector<kernels::Matrix> result = out.of(pass, s.sequences());
@@ -283,7 +298,11 @@ void norm(Session& s, const Pass& pass, const std::string& region, const Activat
 }
 
 void normalise_input(Session& s, const Pass& pass, const Activations& x, const NormParameters* parameters,
-                     const Activations& out) {
+                     const Activations& out, double unit) {
+  if (parameters != nullptr && s.model().host_functions) {
+    norm_on_host(s, pass, "embedding/", x, unit, *parameters, out);
+    return;
+  }
   if (parameters != nullptr) {
     norm(s, pass, "embedding/norm", x, *parameters, out);
     return;

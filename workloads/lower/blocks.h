@@ -49,9 +49,10 @@ void product_with_residual_and_norm(Session& session, const Pass& pass, const st
 void norm(Session& session, const Pass& pass, const std::string& region, const Activations& x, const NormParameters& parameters,
           const Activations& out);
 
-// The int8 input of a post-LN stack from scaled embeddings: LayerNorm, or clipped where the model has none.
+// The int8 input of a post-LN stack from scaled embeddings: LayerNorm, or clipped where the model has none. `unit`: real value of one
+// unit of x.
 void normalise_input(Session& session, const Pass& pass, const Activations& x, const NormParameters* parameters,
-                     const Activations& out);
+                     const Activations& out, double unit);
 
 // logits = x * w + bias (if present), int32.
 void language_head(Session& session, const Pass& pass, const Activations& x, const kernels::Matrix& w, const kernels::Matrix& bias,

@@ -7,6 +7,7 @@
 
 #include "sim/base/errors.h"
 #include "workloads/lower/blocks.h"
+#include "workloads/lower/host_blocks.h"
 #include "workloads/lower/requirements.h"
 #include "workloads/lower/session.h"
 #include "workloads/reference/evaluate.h"
@@ -101,6 +102,7 @@ LayerParameters place_layer(Session& s, std::size_t index) {
   p.w1 = s.place_weights(q + "W1", layer.w1);
   p.b1 = s.place_bias(q + "b1", layer.b1);
   p.ffn_output = s.place_product(q + "W2", q + "b2", q + "r2", layer.w2, layer.b2, layer.ffn_residual);
+  p.ffn_output.unit = layer.out_scale;
   return p;
 }
 
@@ -114,7 +116,8 @@ struct LayerBuffers {
 
 void ffn_buffers(Session& s, int layer, std::size_t rows, const LayerParameters& p, LayerBuffers& b) {
   const QuantisedModel& model = s.model();
-  if (s.options().store_all_boundaries) b.ffn_inner_sum = s.activations(layer, "ffn1_acc", rows, model.f, Element::kInt32);
+  const bool gelu_on_host = model.host_functions && model.activation == Activation::Gelu;
+  if (s.options().store_all_boundaries || gelu_on_host) b.ffn_inner_sum = s.activations(layer, "ffn1_acc", rows, model.f, Element::kInt32);
   const std::string name = model.activation == Activation::Gelu ? "gelu" : "relu";
   b.ffn_operand = s.unnamed(layer, name, rows, model.f, p.ffn_output.constants);
   b.ffn_inner = {b.ffn_operand.all.block(0, 0, b.ffn_operand.all.rows, model.f), rows};
@@ -125,15 +128,16 @@ LayerBuffers post_norm_buffers(Session& s, int layer, const LayerParameters& p, 
   const std::size_t d = s.model().d;
   LayerBuffers b;
   b.attention = attention_buffers(s, layer, "", rows, rows, p.attention.output.constants);
-  b.attention_sum = s.activations(layer, "attn_acc", rows, d, Element::kInt32);
+  const char* what = s.model().host_functions ? "product" : "acc";  // without the residual
+  b.attention_sum = s.activations(layer, fmt::format("attn_{}", what), rows, d, Element::kInt32);
   b.norm1 = s.activations(layer, "ln1", rows, d, Element::kInt8);
   if (cross_rows != 0) {
     b.cross = attention_buffers(s, layer, "x", rows, cross_rows, p.cross.output.constants);
-    b.cross_sum = s.activations(layer, "xattn_acc", rows, d, Element::kInt32);
+    b.cross_sum = s.activations(layer, fmt::format("xattn_{}", what), rows, d, Element::kInt32);
     b.norm_cross = s.activations(layer, "lnx", rows, d, Element::kInt8);
   }
   ffn_buffers(s, layer, rows, p, b);
-  b.ffn_sum = s.activations(layer, "ffn2_acc", rows, d, Element::kInt32);
+  b.ffn_sum = s.activations(layer, fmt::format("ffn2_{}", what), rows, d, Element::kInt32);
   b.norm2 = s.activations(layer, "ln2", rows, d, Element::kInt8);
   return b;
 }
@@ -193,7 +197,7 @@ Activations post_norm_input(Session& s, const std::vector<TensorMap>& inputs, co
   const Activations x = s.activations(-1, short_name, rows, model.d, Element::kInt8);
   NormParameters parameters;
   if (constants->norm) parameters = s.place_norm(parameter_name, *constants->norm);
-  normalise_input(s, {0, rows, region}, sum, constants->norm ? &parameters : nullptr, x);
+  normalise_input(s, {0, rows, region}, sum, constants->norm ? &parameters : nullptr, x, constants->scale);
   return x;
 }
 
@@ -282,6 +286,7 @@ void lower_gpt2(Session& s, const std::vector<TensorMap>& inputs) {
     LayerParameters p;
     LayerBuffers b;
   };
+  const bool on_host = model.host_functions;
   std::vector<Layer> layers;
   for (std::size_t index = 0; index < model.layers.size(); ++index) {
     const int number = static_cast<int>(index);
@@ -290,10 +295,10 @@ void lower_gpt2(Session& s, const std::vector<TensorMap>& inputs) {
     s.add_causal_masks(layer.p.attention, rows);
     layer.b.norm1 = s.activations(number, "ln1", rows, d, Element::kInt8);
     layer.b.attention = attention_buffers(s, number, "", rows, rows, layer.p.attention.output.constants);
-    layer.b.attention_sum = s.activations(number, "h_mid", rows, d, Element::kInt32);
+    layer.b.attention_sum = s.activations(number, on_host ? "attn_product" : "h_mid", rows, d, Element::kInt32);
     layer.b.norm2 = s.activations(number, "ln2", rows, d, Element::kInt8);
     ffn_buffers(s, number, rows, layer.p, layer.b);
-    layer.b.ffn_sum = s.activations(number, "h_out", rows, d, Element::kInt32);
+    layer.b.ffn_sum = s.activations(number, on_host ? "ffn2_product" : "h_out", rows, d, Element::kInt32);
     layers.push_back(std::move(layer));
   }
   const int last = static_cast<int>(model.layers.size());
@@ -303,10 +308,23 @@ void lower_gpt2(Session& s, const std::vector<TensorMap>& inputs) {
   const Head head = place_head(s, rows);
   for (const Pass& pass : passes(s, rows, "")) {
     Activations h = h0;
+    HostStream stream;
+    if (on_host) stream = open_stream_on_host(s, pass, h0, model.embedding.value().scale);
     for (std::size_t index = 0; index < layers.size(); ++index) {
       const Pass here = in_layer(pass, index);
       const LayerParameters& p = layers[index].p;
       const LayerBuffers& b = layers[index].b;
+      if (on_host) {
+        norm_on_host(s, here, "attention/", stream, p.norm1, b.norm1);
+        self_attention(s, here, p, b, b.norm1, pass.first + pass.count, true);
+        product_on_array(s, here, "attention/output", b.attention.context, p.attention.output, b.attention_sum);
+        add_on_host(s, here, "attention/", b.attention_sum, p.attention.output, stream);
+        norm_on_host(s, here, "ffn/", stream, p.norm2, b.norm2);
+        feed_forward_inner(s, here, p, b, b.norm2);
+        product_on_array(s, here, "ffn/output", b.ffn_operand, p.ffn_output, b.ffn_sum);
+        add_on_host(s, here, "ffn/", b.ffn_sum, p.ffn_output, stream);
+        continue;
+      }
       norm(s, here, "attention/norm", h, p.norm1, b.norm1);
       self_attention(s, here, p, b, b.norm1, pass.first + pass.count, true);
       product_with_residual(s, here, "attention/output", b.attention.context, p.attention.output, h,
@@ -316,7 +334,11 @@ void lower_gpt2(Session& s, const std::vector<TensorMap>& inputs) {
       product_with_residual(s, here, "ffn/output", b.ffn_operand, p.ffn_output, b.attention_sum, b.ffn_sum);
       h = b.ffn_sum;
     }
-    norm(s, pass, "final/norm", h, final_norm, lnf);
+    if (on_host) {
+      norm_on_host(s, pass, "final/", stream, final_norm, lnf);
+    } else {
+      norm(s, pass, "final/norm", h, final_norm, lnf);
+    }
     if (head.w.present()) language_head(s, pass, lnf, head.w, head.b, head.logits);
   }
 }

@@ -55,6 +55,7 @@ Needs needs_of(const QuantisedModel& model) {
 }  // namespace
 
 void require_functions(const QuantisedModel& model, const kernels::Target& target) {
+  if (model.host_functions) return;
   const Needs needs = needs_of(model);
   const kernels::Extensions& has = target.extensions;
   std::vector<std::string> missing;

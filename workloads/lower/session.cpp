@@ -28,8 +28,11 @@ Session::Session(const QuantisedModel& model, const kernels::Target& target, con
       builder_(target_, result_.program) {}
 
 void Session::open_region(const std::string& name, std::uint64_t macs) {
+  const bool first = result_.program.items.empty();
   builder_.fence();
   builder_.region(name, macs);
+  // Cycles count from the first command, and the first operation may be the CPU's.
+  if (first && model_.host_functions) builder_.flush();
 }
 
 Lowered Session::take() {
@@ -62,6 +65,12 @@ ProductParameters Session::place_product(const std::string& w_name, const std::s
                                          const std::string& residual_name, const Matrix<std::int8_t>& w,
                                          const std::vector<std::int32_t>& bias, const Residual& residual) {
   ProductParameters p;
+  if (model_.host_functions) {
+    p.residual.scale = residual.scale;  // the CPU adds it
+    p.w = place_weights(w_name, w);
+    p.bias = place_bias(bias_name, bias);
+    return p;
+  }
   p.residual = place_residual(residual_name, residual);
   const auto dim = static_cast<std::uint64_t>(target_.dim);
   const std::uint64_t needed = kernels::bias_rows_needed(bias);
@@ -98,6 +107,7 @@ AttentionParameters Session::place_attention(const std::string& name, const std:
   if (!weights.wo.empty()) {
     p.output = place_product(residual_name + "Wo", residual_name + "bo", residual_name + "ro", weights.wo, weights.bo,
                              weights.residual);
+    p.output.unit = weights.out_scale;
   }
   return p;
 }
@@ -105,6 +115,12 @@ AttentionParameters Session::place_attention(const std::string& name, const std:
 NormParameters Session::place_norm(const std::string& name, const NormConstants& norm) {
   NormParameters p;
   p.constants = &norm;
+  if (model_.host_functions) {
+    std::vector<float> rows = norm.gamma;
+    for (const float beta : norm.beta) rows.push_back(beta / norm.scale);  // stored in units of the result
+    p.affine = memory_.matrix(name, 2, norm.gamma.size(), rows.data());
+    return p;
+  }
   if (model_.norm_form == NormForm::Affine) {
     const auto dim = static_cast<std::uint64_t>(target_.dim);
     const std::vector<float> rows = kernels::affine_rows(norm.gamma, norm.beta, dim);
@@ -114,6 +130,7 @@ NormParameters Session::place_norm(const std::string& name, const NormConstants&
 }
 
 void Session::add_causal_masks(AttentionParameters& parameters, std::size_t positions) {
+  if (model_.host_functions) return;  // the CPU's softmax counts the keys
   const auto dim = static_cast<std::uint64_t>(target_.dim);
   // A window of the pattern starts on a request boundary whenever the query's position does.
   const std::uint64_t origin = kernels::round_up(positions, kernels::Allocator::kRowAlignment);
@@ -164,6 +181,13 @@ Activations Session::unnamed(int layer, const std::string& name, std::size_t row
   const Activations a{buffer(layer, name, rows * sequences_, cols + constants, Element::kInt8), rows};
   if (constants != 0) memory_.fill_rows(a.all.block(0, cols, a.all.rows, constants), kernels::bias_constants(constants));
   return a;
+}
+
+kernels::Matrix Session::floats(const std::string& name, std::size_t rows, std::size_t cols) {
+  const std::string full = fmt::format("host.{}.{}x{}", name, rows, cols);
+  const auto found = shared_.find(full);
+  if (found != shared_.end()) return found->second;
+  return shared_[full] = memory_.matrix(full, rows, cols, Element::kFloat32);
 }
 
 Activations Session::output(const std::string& name, std::size_t rows, std::size_t cols) {

@@ -49,6 +49,7 @@ struct ProductParameters {
   kernels::Matrix bias;        // absent: part of w
   std::uint64_t constants = 0;  // columns of the left operand behind its own, and bias rows in w
   ResidualParameters residual;
+  double unit = 0;              // host functions: real value of one unit of the product
 };
 
 struct HeadParameters {
@@ -94,6 +95,8 @@ class Session {
   Activations output(const std::string& name, std::size_t rows, std::size_t cols);
   // int8 input of the program, not a boundary.
   Activations input(const std::string& name, std::size_t rows, std::size_t cols);
+  // fp32 numbers of the CPU between two of its operations; the same memory for every caller of that name and shape.
+  kernels::Matrix floats(const std::string& name, std::size_t rows, std::size_t cols);
   // A boundary that is part of another buffer.
   void add_boundary(int layer, const std::string& name, const HeadActivations& heads);
   void add_boundary(int layer, const std::string& name, const Activations& activations);
@@ -127,7 +130,7 @@ class Session {
   Lowered result_;
   kernels::Allocator memory_;
   kernels::Builder builder_;
-  std::map<std::string, kernels::Matrix> shared_;  // reuse_buffers
+  std::map<std::string, kernels::Matrix> shared_;  // reuse_buffers; floats
   std::map<std::int64_t, kernels::ScoreMask> causal_;  // by mask magnitude (0: the int8 pattern)
 };
 

@@ -105,6 +105,9 @@ struct QuantisedModel {
   ProbabilityForm probability_form = ProbabilityForm::Deferred;
   Activation activation = Activation::Gelu;
   bool wide_variance = false;  // LayerNorm with 64-bit sums
+  // Softmax, GELU, LayerNorm and residual additions on the CPU in fp32 (a machine without units for them); needs
+  // NormForm::Affine and calibrated probabilities. Not stored in files: it belongs to the run.
+  bool host_functions = false;
   std::size_t d = 0;           // model width
   std::size_t f = 0;           // feed-forward width; 0 for CrossAttention
   std::size_t heads = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "workloads/reference/gemm.h"
+#include "workloads/reference/host_functions.h"
 
 namespace systole::workloads::reference {
 namespace {
@@ -160,6 +161,11 @@ Matrix<std::int8_t> attend(const Context& context, const AttentionWeights& weigh
     q.set(h, queries.data);
     score(queries, caches[h].k, mask, mask_magnitude(dk, head), s.slice<std::int32_t>(h));
     for (std::size_t r = 0; r < x.rows; ++r) {
+      if (context.model.host_functions) {
+        host_softmax_row(s.slice<std::int32_t>(h) + r * keys, keys, mask.visible(r), host_softmax_of(head),
+                         p.slice<std::int8_t>(h) + r * keys);
+        continue;
+      }
       const std::int32_t sum =
           exp_row(s.slice<std::int32_t>(h) + r * keys, keys, head.pre_shift, parameters_of(head.exp),
                   deferred ? ExpReadout::Exponentials : ExpReadout::Softmax, head.probability_scale,
@@ -199,6 +205,11 @@ Matrix<std::int32_t> add_residual(const Context& context, const Matrix<std::int8
   return multiply(context, a, w, bias, &addend);
 }
 
+Matrix<std::int32_t> product(const Context& context, const Matrix<std::int8_t>& a, const Matrix<std::int8_t>& w,
+                             const std::vector<std::int32_t>& bias) {
+  return multiply(context, a, w, bias, nullptr);
+}
+
 Matrix<std::int8_t> feed_forward(const Context& context, const LayerWeights& layer, const Matrix<std::int8_t>& x,
                                  const std::string& prefix) {
   const Matrix<std::int32_t> sums = multiply(context, x, layer.w1, layer.b1, nullptr);
@@ -207,6 +218,10 @@ Matrix<std::int8_t> feed_forward(const Context& context, const LayerWeights& lay
   const ActivationConstants& c = layer.activation;
   switch (context.model.activation) {
     case Activation::Gelu:
+      if (context.model.host_functions) {
+        host_gelu(sums.data.data(), sums.size(), c, y.data.data());
+        break;
+      }
       gelu8(sums.data.data(), sums.size(), c.pre_shift, c.qb, c.qc, c.scale, y.data.data(), context.overflows);
       break;
     case Activation::Relu:

@@ -47,6 +47,10 @@ void append_keys(const Context& context, const AttentionWeights& weights, const 
                                                 const Matrix<std::int8_t>& w, const std::vector<std::int32_t>& bias,
                                                 const Matrix<std::int32_t>& residual, const Residual& constants);
 
+// a * w + bias alone.
+[[nodiscard]] Matrix<std::int32_t> product(const Context& context, const Matrix<std::int8_t>& a, const Matrix<std::int8_t>& w,
+                                           const std::vector<std::int32_t>& bias);
+
 // First half of the feed-forward block up to the activation: int8 [rows, f]. Reports ffn1_acc and gelu or relu.
 [[nodiscard]] Matrix<std::int8_t> feed_forward(const Context& context, const LayerWeights& layer,
                                                const Matrix<std::int8_t>& x, const std::string& prefix);

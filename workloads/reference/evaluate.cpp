@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "workloads/reference/blocks.h"
+#include "workloads/reference/host_functions.h"
 #include "workloads/reference/gemm.h"
 
 namespace systole::workloads::reference {
@@ -64,7 +65,9 @@ Matrix<std::int8_t> normalised_input(const Context& context, const TensorMap& in
     throw ConfigError(fmt::format("the model has no LayerNorm for input '{}'", integers));
   } else {
     const Matrix<std::int32_t> sums = integer_input(context, inputs, integers, floats, constants);
-    if (constants->norm) {
+    if (constants->norm && context.model.host_functions) {
+      x = host_norm(host_dequantise(sums, constants->scale), *constants->norm);
+    } else if (constants->norm) {
       x = layer_norm(context, sums, *constants->norm);
     } else {
       x = Matrix<std::int8_t>(sums.rows, sums.cols);
@@ -75,13 +78,33 @@ Matrix<std::int8_t> normalised_input(const Context& context, const TensorMap& in
   return x;
 }
 
+// LayerNorm of a * w + bias + x on the CPU. Reports the product as NAME.
+Matrix<std::int8_t> host_block(const Context& context, const Matrix<std::int8_t>& a, const Matrix<std::int8_t>& w,
+                               const std::vector<std::int32_t>& bias, double unit, const Matrix<std::int8_t>& x,
+                               const Residual& residual, const NormConstants& norm, const std::string& name) {
+  const Matrix<std::int32_t> sums = product(context, a, w, bias);
+  context.sink(name, Tensor::from(sums));
+  Matrix<float> y = host_dequantise(sums, unit);
+  host_add(y, host_dequantise(x, residual.scale * unit));
+  return host_norm(y, norm);
+}
+
+// "act.0.attn_acc" -> "act.0.attn_product": without the residual.
+std::string product_name(const std::string& sums) { return sums.substr(0, sums.rfind("_acc")) + "_product"; }
+
 // Everything of a post-LN layer after the context of its (self) attention.
 Matrix<std::int8_t> post_norm_block(const Context& context, const Matrix<std::int8_t>& x,
                                     const Matrix<std::int8_t>& ctx, const AttentionWeights& attention,
                                     const NormConstants& norm, const std::string& sums, const std::string& normalised) {
-  const Matrix<std::int32_t> acc = add_residual(context, ctx, attention.wo, attention.bo, x, attention.residual);
-  context.sink(sums, Tensor::from(acc));
-  Matrix<std::int8_t> y = layer_norm(context, acc, norm);
+  Matrix<std::int8_t> y;
+  if (context.model.host_functions) {
+    y = host_block(context, ctx, attention.wo, attention.bo, attention.out_scale, x, attention.residual, norm,
+                   product_name(sums));
+  } else {
+    const Matrix<std::int32_t> acc = add_residual(context, ctx, attention.wo, attention.bo, x, attention.residual);
+    context.sink(sums, Tensor::from(acc));
+    y = layer_norm(context, acc, norm);
+  }
   context.sink(normalised, Tensor::from(y));
   return y;
 }
@@ -89,9 +112,15 @@ Matrix<std::int8_t> post_norm_block(const Context& context, const Matrix<std::in
 Matrix<std::int8_t> post_norm_feed_forward(const Context& context, const LayerWeights& layer,
                                            const Matrix<std::int8_t>& x, const std::string& prefix) {
   const Matrix<std::int8_t> inner = feed_forward(context, layer, x, prefix);
-  const Matrix<std::int32_t> acc = add_residual(context, inner, layer.w2, layer.b2, x, layer.ffn_residual);
-  context.sink(prefix + "ffn2_acc", Tensor::from(acc));
-  Matrix<std::int8_t> y = layer_norm(context, acc, layer.norm2);
+  Matrix<std::int8_t> y;
+  if (context.model.host_functions) {
+    y = host_block(context, inner, layer.w2, layer.b2, layer.out_scale, x, layer.ffn_residual, layer.norm2,
+                   prefix + "ffn2_product");
+  } else {
+    const Matrix<std::int32_t> acc = add_residual(context, inner, layer.w2, layer.b2, x, layer.ffn_residual);
+    context.sink(prefix + "ffn2_acc", Tensor::from(acc));
+    y = layer_norm(context, acc, layer.norm2);
+  }
   context.sink(prefix + "ln2", Tensor::from(y));
   return y;
 }
@@ -223,6 +252,7 @@ Matrix<std::int8_t> Decoder::append(const Matrix<std::int32_t>& residual, const 
   SYSTOLE_CHECK(model_.architecture == Architecture::Gpt2);
   const Context context{model_, sink, overflows};
   const Mask mask{rows_ + residual.rows, true, rows_};
+  if (model_.host_functions) return append_on_host(context, residual, mask);
   Matrix<std::int32_t> h = residual;
   for (std::size_t index = 0; index < model_.layers.size(); ++index) {
     const LayerWeights& layer = model_.layers[index];
@@ -242,6 +272,31 @@ Matrix<std::int8_t> Decoder::append(const Matrix<std::int32_t>& residual, const 
   rows_ += residual.rows;
   Matrix<std::int8_t> lnf = layer_norm(context, h, *model_.final_norm);
   sink(layer_prefix(model_.layers.size()) + "lnf", Tensor::from(lnf));
+  return lnf;
+}
+
+Matrix<std::int8_t> Decoder::append_on_host(const Context& context, const Matrix<std::int32_t>& residual, const Mask& mask) {
+  Matrix<float> h = host_dequantise(residual, model_.embedding.value().scale);
+  for (std::size_t index = 0; index < model_.layers.size(); ++index) {
+    const LayerWeights& layer = model_.layers[index];
+    const std::string prefix = layer_prefix(index);
+    Matrix<std::int8_t> y = host_norm(h, layer.norm1);
+    context.sink(prefix + "ln1", Tensor::from(y));
+    append_keys(context, layer.attention, y, prefix, self_[index]);
+    const Matrix<std::int8_t> ctx = attend(context, layer.attention, y, self_[index], mask, prefix);
+    Matrix<std::int32_t> sums = product(context, ctx, layer.attention.wo, layer.attention.bo);
+    context.sink(prefix + "attn_product", Tensor::from(sums));
+    host_add(h, host_dequantise(sums, layer.attention.out_scale));
+    y = host_norm(h, layer.norm2);
+    context.sink(prefix + "ln2", Tensor::from(y));
+    const Matrix<std::int8_t> inner = feed_forward(context, layer, y, prefix);
+    sums = product(context, inner, layer.w2, layer.b2);
+    context.sink(prefix + "ffn2_product", Tensor::from(sums));
+    host_add(h, host_dequantise(sums, layer.out_scale));
+  }
+  rows_ += residual.rows;
+  Matrix<std::int8_t> lnf = host_norm(h, *model_.final_norm);
+  context.sink(layer_prefix(model_.layers.size()) + "lnf", Tensor::from(lnf));
   return lnf;
 }
 

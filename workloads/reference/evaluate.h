@@ -17,6 +17,9 @@
 // act.L.{xq,xk,xv,xs,xp,xrowsum,xctx,xattn_acc,lnx}. CrossAttention: act.{q,k,v,s,p,rowsum,ctx} and out.ctx int8 [lq,
 // d].
 //
+// QuantisedModel::host_functions: act.L.{attn,xattn,ffn2}_product int32 [l, d] without residual instead of attn_acc, xattn_acc,
+// ffn2_acc, h_mid, h_out; no row sums.
+//
 // A masked score holds the raw product minus the mask; a machine that skips masked keys has no such word, so that
 // position of `s` is to be compared only where the key is visible (key_is_visible). Every other boundary is the same
 // either way.
@@ -28,6 +31,9 @@
 #include "workloads/reference/arithmetic.h"
 
 namespace systole::workloads::reference {
+
+struct Context;
+struct Mask;
 
 // Called once per boundary, in order of computation.
 using BoundarySink = std::function<void(const std::string& name, Tensor boundary)>;
@@ -71,6 +77,8 @@ class Decoder {
   };
 
  private:
+  [[nodiscard]] Matrix<std::int8_t> append_on_host(const Context& context, const Matrix<std::int32_t>& residual, const Mask& mask);
+
   const QuantisedModel& model_;
   std::size_t rows_ = 0;
   std::vector<std::vector<HeadCache>> self_;   // [decoder layer][head]

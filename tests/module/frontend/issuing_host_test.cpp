@@ -4,10 +4,13 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <memory>
 #include <numeric>
 
+#include "isa/host_operation.h"
 #include "sim/base/errors.h"
+#include "sim/base/memory.h"
 #include "tests/module/frontend/instructions.h"
 #include "tests/support/unit_bench.h"
 
@@ -194,7 +197,7 @@ TEST(IssuingHost, the_account_of_cycles_closes) {
   Options options;
   options.busy = {{17, true}, {60, false}};
   const Result result = play(program, options);
-  ASSERT_EQ(result.account.size(), 4u);
+  ASSERT_EQ(result.account.size(), 5u);
   EXPECT_EQ(result.account[0], kFirst + (result.log.end == 61 ? 1u : 0u));   // before the first item, and the last cycle
   EXPECT_EQ(result.account[1], 1u + 9u);
   EXPECT_EQ(result.account[3], 61u - 26u);
@@ -252,12 +255,88 @@ TEST(IssuingHost, refuses_an_unknown_instruction_and_names_cycle_and_number) {
   }
 }
 
-TEST(IssuingHost, refuses_host_operations) {
-  isa::Program program;
-  program.host_ops.push_back({"softmax", {}});
-  program.items.push_back({isa::ItemKind::kHostOp, {}, 0});
-  EXPECT_THROW(play(program), ModelError);
+isa::HostOperation softmax(std::uint64_t rows, std::uint64_t columns) {
+  isa::HostOperation operation;
+  operation.kind = isa::HostOperationKind::kSoftmax;
+  operation.rows = rows, operation.columns = columns;
+  operation.in = operation.out = {Memory::kDefaultBase + 0x1000, 4 * columns};
+  return operation;
 }
+
+TEST(IssuingHost, an_operation_takes_the_cycles_measured_for_its_elements_and_rows) {
+  isa::Program program;
+  program.host_ops.push_back(isa::encode(softmax(2, 256)));
+  program.command(mvin(0));
+  program.items.push_back({isa::ItemKind::kHostOp, {}, 0});
+  program.command(mvin(16));
+  Memory memory;
+  Options options;
+  options.params.memory = &memory;
+  options.params.values = &memory;
+  options.params.data = hw::kHostL2;
+  // 98.2 cycles an element, 22 a line of 16 of them, and 136 a row.
+  const Result result = play(program, options);
+  EXPECT_EQ(result.log.accepts, (std::vector<Cycle>{16, 17 + 50278 + 1408 + 272}));
+  EXPECT_EQ(result.account[4], 50278u + 1408u + 272u);
+  float value = 0;
+  std::memcpy(&value, memory.at(Memory::kDefaultBase + 0x1000, 4), 4);
+  EXPECT_EQ(value, 1.0F / 256);
+}
+
+TEST(IssuingHost, without_memory_an_operation_takes_as_long) {
+  isa::Program program;
+  program.host_ops.push_back(isa::encode(softmax(1, 16)));
+  program.items.push_back({isa::ItemKind::kHostOp, {}, 0});
+  Options options;
+  EXPECT_EQ(play(program, options).done, kFirst + 1707);
+}
+
+TEST(IssuingHost, computes_before_the_words_of_each_loop) {
+  isa::Program program;
+  const auto loop = [&](std::uint32_t n) {
+    program.command(isa::make(isa::Op::kLoopWsBounds));
+    program.command(mvin(n));
+    program.command(isa::make(isa::Op::kLoopWs));
+  };
+  loop(0), loop(16);
+  Options options;
+  options.params.cpu.loop_cycles = 40;
+  EXPECT_EQ(play(program, options).log.accepts, (std::vector<Cycle>{56, 57, 58, 99, 100, 101}));
+}
+
+struct Refused {
+  const char* name;
+  isa::HostOp host;
+  const char* message;
+};
+
+isa::HostOperation outside() {
+  isa::HostOperation operation = softmax(1, 4);
+  operation.out.address = 0x1000;
+  return operation;
+}
+
+class RefusedOperations : public ::testing::TestWithParam<Refused> {};
+
+TEST_P(RefusedOperations, end_as_misuse_that_says_why) {
+  isa::Program program;
+  program.items.push_back({isa::ItemKind::kHostOp, {}, 0});
+  program.host_ops = {GetParam().host};
+  Memory memory;
+  Options options;
+  options.params.memory = &memory;
+  try {
+    play(program, options);
+    FAIL() << "accepted";
+  } catch (const ModelError& error) {
+    EXPECT_NE(std::string(error.what()).find(GetParam().message), std::string::npos) << error.what();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(IssuingHost, RefusedOperations,
+                         ::testing::Values(Refused{"no_arguments", {"softmax", {}}, "0 arguments"}, Refused{"unknown", {"softmaks", {}}, "nearest: 'softmax'"},
+                                           Refused{"empty", isa::encode(softmax(0, 4)), "0 x 4"}, Refused{"outside", isa::encode(outside()), "outside memory"}),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace systole::test

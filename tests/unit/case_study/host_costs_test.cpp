@@ -1,4 +1,4 @@
-#include "workloads/case_study/host_costs.h"
+#include "hw/params/host_costs.h"
 
 #include <gtest/gtest.h>
 
@@ -9,19 +9,26 @@
 namespace systole::workloads {
 namespace {
 
+using hw::host_cycles;
+using hw::host_dram;
+using hw::HostCode;
+using hw::HostKernel;
+using hw::kHostL2;
+
 TEST(HostCosts, elements_lines_and_rows_add_up) {
   // 8 bytes per element: an eighth of a line each.
-  EXPECT_DOUBLE_EQ(host_cycles(HostOperation::kSoftmax, HostCode::kLibm, {0}, 2, 512), 1024 * 98.2 + 2 * 136);
-  EXPECT_DOUBLE_EQ(host_cycles(HostOperation::kSoftmax, HostCode::kLibm, kHostL2, 2, 512),
+  EXPECT_DOUBLE_EQ(host_cycles(HostKernel::kSoftmax, HostCode::kLibm, {0}, 2, 1024), 1024 * 98.2 + 2 * 136);
+  EXPECT_DOUBLE_EQ(host_cycles(HostKernel::kSoftmax, HostCode::kLibm, kHostL2, 2, 1024),
                    1024 * (98.2 + 22.0 / 8) + 2 * 136);
   EXPECT_DOUBLE_EQ(host_dram(100).cycles_per_line, 130);
 }
 
 TEST(HostCosts, every_code_has_every_operation) {
-  for (const HostCode code : {HostCode::kLibm, HostCode::kPolynomial, HostCode::kIbert, HostCode::kUnrolled}) {
-    for (const HostOperation operation :
-         {HostOperation::kSoftmax, HostOperation::kGelu, HostOperation::kLayerNorm, HostOperation::kResidual,
-          HostOperation::kDequantise, HostOperation::kQuantise})
+  for (const HostCode code : {HostCode::kLibm, HostCode::kSizeLibm, HostCode::kPolynomial, HostCode::kFastMath,
+                              HostCode::kIbert, HostCode::kUnrolled, HostCode::kUnoptimised}) {
+    for (const HostKernel operation :
+         {HostKernel::kSoftmax, HostKernel::kGelu, HostKernel::kLayerNorm, HostKernel::kResidual,
+          HostKernel::kDequantise8, HostKernel::kDequantise32, HostKernel::kQuantise})
       EXPECT_GT(host_cycles(operation, code, kHostL2, 1, 1), 0);
   }
 }
