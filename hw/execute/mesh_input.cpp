@@ -139,6 +139,13 @@ void MeshInput::row_enters(Cycle now, bool last) {
 }
 
 void MeshInput::remember(const MeshOp& op, unsigned entries) {
+  if (entries != 0 && hazards_ != nullptr && (newest_sequence_ != op.sequence || !newest_known_)) {
+    newest_ = StaleEntry{op.weight_stationary, op.a_transpose, op.bd_transpose, op.shift};
+    newest_instruction_ = op.instruction;
+    newest_sequence_ = op.sequence;
+    newest_known_ = true;
+    newest_reported_ = false;
+  }
   entries = std::min(entries, static_cast<unsigned>(stale_.size()));
   for (; entries != 0; --entries) {
     stale_[stale_next_] = StaleEntry{op.weight_stationary, op.a_transpose, op.bd_transpose, op.shift};
@@ -186,6 +193,7 @@ void MeshInput::request_fires(Cycle now, const ControlSegment* entry) {
   bool bd_transpose;
   if (flush) {
     const StaleEntry& stale = stale_[stale_next_];
+    warn_stale_flush(now, stale);
     total_rows_ = static_cast<unsigned>(dim_);
     request.weight_stationary = stale.weight_stationary;
     request.shift = stale.shift;
@@ -221,6 +229,19 @@ void MeshInput::warn_lost_propagate(Cycle now, const MeshOp& op) {
                                execute_.flush_propagate ? "the" : "no",
                                op.weight_stationary ? "it multiplies with the previous weights"
                                                     : "its sums start from the wrong register. A fence in front of config_ex avoids it"));
+}
+
+// A flush has no entry of its own: it takes what its slot of the control queue last held (ExecuteController.scala, mesh.io.req.bits.pe_control :=
+// cntl). Behind a change of the configuration that is the old one when fewer rows have passed since than the queue has entries.
+void MeshInput::warn_stale_flush(Cycle now, const StaleEntry& stale) {
+  if (hazards_ == nullptr || !newest_known_ || newest_reported_) return;
+  const bool dataflow = stale.weight_stationary != newest_.weight_stationary;
+  const bool shift = !newest_.weight_stationary && stale.shift != newest_.shift;
+  if (!dataflow && !shift) return;
+  newest_reported_ = true;
+  hazards_->hazard(now, name(), newest_instruction_, newest_sequence_,
+                   fmt::format("the flush behind it still has the {} of an operation before the last config_ex (fewer rows have run since than the control queue's {} entries): its result is wrong",
+                               dataflow ? "dataflow" : "shift", stale_.size()));
 }
 
 std::string MeshInput::state_text() const {

@@ -42,6 +42,7 @@ class MeshInput : public Unit {
   void plan(Cycle now, bool popped);
   void remember(const MeshOp& op, unsigned entries);
   void warn_lost_propagate(Cycle now, const MeshOp& op);
+  void warn_stale_flush(Cycle now, const StaleEntry& stale);
 
   static constexpr unsigned kAll = 7;   // all three operands
 
@@ -65,6 +66,11 @@ class MeshInput : public Unit {
   bool first_entered_ = false;          // of the running request
   std::vector<StaleEntry> stale_;       // the last entries, one per slot of the control queue
   unsigned stale_next_ = 0;
+  StaleEntry newest_;                   // of the operation whose row left the control queue last; and its command
+  isa::Instruction newest_instruction_;
+  std::uint32_t newest_sequence_ = 0;
+  bool newest_known_ = false;
+  bool newest_reported_ = false;
   std::uint16_t steered_op_ = 0xFFFF;   // operation that was last reported for changed steering
   std::uint64_t requests_ = 0;
   std::uint64_t rows_ = 0;

@@ -116,6 +116,14 @@ void Normaliser::warn_foreign_constants(Cycle now, const LaneEntry& entry, const
   hazards_->conflict(now, name(), own.sequence, row.sequence, "the exponentials of the first are summed with the constants of the second, which enters the normaliser behind it");
 }
 
+void Normaliser::warn_foreign_product(Cycle now, int receiver, int id, float unscaled) {
+  const float scale = float_of_bits(stats_[static_cast<std::size_t>(id)].row.constants.scale);
+  const bool harmless = scale == 1.0f || (activator_.has_values() && unscaled * scale == unscaled);   // 1 / 0 stays infinite
+  if (hazards_ == nullptr || harmless) return;
+  hazards_->conflict(now, name(), stats_[static_cast<std::size_t>(receiver)].row.sequence, stats_[static_cast<std::size_t>(id)].row.sequence,
+                     "their rows wait for the multiplier at the same time, and the second takes the first's product for its own: its scale is not applied");
+}
+
 bool Normaliser::lanes_busy(const std::deque<LaneEntry>& lanes, Cycle now) const {
   return !lanes.empty() && now - lanes.back().entered <= static_cast<Cycle>(params_.sfu.lane_latency);
 }
@@ -319,7 +327,11 @@ void Normaliser::step_root(int id, Cycle now) {
       return;
     case State::kWaitScaledInvStddev:
       if (!stddev_multiplier_.result) return;
-      if (stddev_multiplier_.receiver == id) stats.result.inv_stddev = stddev_multiplier_.value;
+      if (stddev_multiplier_.receiver == id) {
+        stats.result.inv_stddev = stddev_multiplier_.value;
+      } else {
+        warn_foreign_product(now, stddev_multiplier_.receiver, id, stats.result.inv_stddev);
+      }
       stats.next = State::kIdle;
       stats.done = true;
       return;
@@ -354,7 +366,11 @@ void Normaliser::step_exp(int id, Cycle now) {
       return;
     case State::kWaitScaledInvSumExp:
       if (!exp_multiplier_.result) return;
-      if (exp_multiplier_.receiver == id) stats.result.inv_sum_exp = exp_multiplier_.value;
+      if (exp_multiplier_.receiver == id) {
+        stats.result.inv_sum_exp = exp_multiplier_.value;
+      } else {
+        warn_foreign_product(now, exp_multiplier_.receiver, id, stats.result.inv_sum_exp);
+      }
       stats.next = State::kIdle;
       stats.done = true;
       return;

@@ -106,6 +106,7 @@ class Normaliser final : public Unit, public NormaliserPort {
   void lanes_out(Cycle now);
   void lanes_in(Cycle now);
   void warn_foreign_constants(Cycle now, const LaneEntry& entry, const StoreRow& row);
+  void warn_foreign_product(Cycle now, int receiver, int id, float unscaled);
   void sum(LaneEntry& entry, const StoreConstants& constants);
   void step(int id, Cycle now);
   void step_division(int id, Cycle now);

@@ -15,7 +15,7 @@ using isa::Op;
 // each written once.
 constexpr std::uint64_t kBytes = 0x80001000;
 constexpr std::uint64_t kWords = 0x80041000;
-constexpr std::uint64_t kAreaBytes = 0x40000;
+constexpr std::uint64_t kAreaBytes = 0x20000;
 constexpr std::uint64_t kOutputs = 0x80100000;
 constexpr std::uint64_t kHalfArea = kAreaBytes / 2;
 constexpr std::uint64_t kFloats = 0x80081000;  // IEEE singles 0.5..10: gains and biases
@@ -61,11 +61,16 @@ ProgramEmitter::ProgramEmitter(const ProgramPlan& plan)
       next_output_(kOutputs) {
   trace_.name = "seed " + std::to_string(plan.seed);
   trace_.machine = settings_of(geometry_);
-  trace_.memory = isa::TraceMemory{plan.latency, 16};
+  std::uint64_t bus = 16;
+  for (const isa::MachineSetting& setting : plan.timing) {
+    trace_.machine.push_back(setting);
+    if (setting.key == "dma.bus_bytes") bus = std::stoul(setting.value);
+  }
+  trace_.memory = isa::TraceMemory{plan.latency, bus};
   trace_.loop_conv_encoding = geometry_.loop_conv_encoding;
   trace_.program.encoding = {geometry_.revision, geometry_.loop_conv_encoding};
   trace_.fills = {fill(kBytes, kHalfArea, 1, -8, 8, plan.seed + 1),
-                  fill(kBytes + kHalfArea, kHalfArea, 1, -128, 127, plan.seed + 2),
+                  fill(kBytes + kHalfArea, kHalfArea, 4, -2147483648LL, 2147483647LL, plan.seed + 2),
                   fill(kWords, kHalfArea, 4, -20000, 20000, plan.seed + 3),
                   fill(kWords + kHalfArea, kHalfArea, 4, -2147483648LL, 2147483647LL, plan.seed + 4)};
   if (geometry_.extensions.layer_norm_affine)
@@ -644,9 +649,9 @@ void ProgramEmitter::normalise(Random& random) {
   constexpr NormCommand kSoftmaxInner[] = {NormCommand::kMax, NormCommand::kSumExp, NormCommand::kReset};
   constexpr NormCommand kLayerNormInner[] = {NormCommand::kSum, NormCommand::kVariance, NormCommand::kReset};
   const std::uint32_t step = random.count(1, static_cast<std::uint32_t>(geometry_.max_blocks()));
-  // A single row behind a pair could overtake it: a row of id 0 leaves first. In revision 2025 two exponential sums may
+  // A single row behind a pair could overtake it: a row of id 0 leaves first. With the exponential of 2025 two sums may
   // end at the same time, because special operands leave the divider early, and then one takes the other's reciprocal.
-  const bool pairs = rows % 2 == 0 && !(softmax && geometry_.revision == 2025);
+  const bool pairs = rows % 2 == 0 && !(softmax && geometry_.iexp_as_igelu);
   const std::uint32_t rows_in_work = pairs ? random.count(1, 2) : 1;
   for (std::uint32_t first = 0; first < rows; first += rows_in_work) {
     for (int pass = 0; pass < 3; ++pass) {

@@ -61,10 +61,13 @@ struct ProgramEmitter::MatmulLoop {
 ProgramEmitter::MatmulLoop ProgramEmitter::pick_loop(Random& random, std::uint32_t max_j) {
   const auto half = static_cast<std::uint32_t>(geometry_.scratchpad_rows() / 2) / dim_;
   const auto results = static_cast<std::uint32_t>(geometry_.accumulator_rows() / 2) / dim_;
+  // Matrices of a large array must fit into the input areas.
+  const std::uint32_t most = dim_ > 32 ? 1 : 3;
+  if (dim_ > 32) max_j = std::min(max_j, most);
   MatmulLoop loop;
   loop.j = random.count(1, std::min(max_j, results));
-  loop.i = random.count(1, std::min(3u, results / loop.j));
-  loop.k = random.count(1, std::max(1u, std::min(3u, half / (loop.i + loop.j))));
+  loop.i = random.count(1, std::min(most, results / loop.j));
+  loop.k = random.count(1, std::max(1u, std::min(most, half / (loop.i + loop.j))));
   const auto pad = [&] { return random.chance(50) ? 0 : random.count(0, dim_ - 1); };
   loop.pad_i = pad();
   loop.pad_j = pad();
@@ -192,9 +195,9 @@ void ProgramEmitter::loop_normalise(Random& random) {
   MatmulLoop loop = pick_loop(random, 5);
   loop.i = std::min(loop.i, 2u);
   loop.has_d = random.chance(50);
-  // Two rows at a time; see normalise() for single ones and for revision 2025.
+  // Two rows at a time; see normalise() for single ones and for the exponential of 2025.
   loop.pad_i &= ~1u;
-  loop.activation = geometry_.revision != 2025 && random.chance(50) ? kSoftmax : kLayerNorm;
+  loop.activation = !geometry_.iexp_as_igelu && random.chance(50) ? kSoftmax : kLayerNorm;
   loop.scale = random.pick({1.0f, 8.0f, 0.7f});
   const bool deferred = loop.activation == kSoftmax && geometry_.extensions.deferred_softmax && random.chance(50);
   if (deferred) {
@@ -247,8 +250,9 @@ void ProgramEmitter::convolution(Random& random) {
   const std::uint32_t kernel = random.pick({1u, 2u, 3u});
   const std::uint32_t dilation = kernel > 1 && random.chance(10) ? 2 : 1;
   const std::uint32_t span = kernel + (dilation - 1) * (kernel - 1);
-  const std::uint32_t in_channels = random.chance(30) ? random.count(1, 4) : random.count(1, 2 * dim_);
-  const std::uint32_t out_channels = random.chance(30) ? random.count(1, 4) : random.count(1, 2 * dim_);
+  const std::uint32_t most_channels = std::min(2 * dim_, 80u);
+  const std::uint32_t in_channels = random.chance(30) ? random.count(1, 4) : random.count(1, most_channels);
+  const std::uint32_t out_channels = random.chance(30) ? random.count(1, 4) : random.count(1, most_channels);
   const std::uint32_t batches = random.count(1, 2);
   std::uint32_t stride = random.count(1, 2);
   std::uint32_t in_dim = random.count(std::max(2u, span), 8);

@@ -40,10 +40,13 @@ bool is_legal(const isa::Trace& trace) {
   return true;
 }
 
-// Removes runs of elements, long ones first, as long as `fails` holds for the rest.
+// Removes runs of elements, long ones first, as long as `fails` holds for the rest. Single ones again and again: what an element needed may go
+// when the element has gone.
 template <class T, class Test>
 std::vector<T> remove_runs(std::vector<T> elements, const Test& fails) {
-  for (std::size_t length = std::max<std::size_t>(elements.size() / 2, 1); length > 0; length /= 2) {
+  std::size_t length = std::max<std::size_t>(elements.size() / 2, 1);
+  while (length > 0) {
+    const std::size_t before = elements.size();
     for (std::size_t first = 0; first < elements.size();) {
       std::vector<T> rest = elements;
       const auto begin = rest.begin() + static_cast<std::ptrdiff_t>(first);
@@ -54,6 +57,7 @@ std::vector<T> remove_runs(std::vector<T> elements, const Test& fails) {
         first += length;
       }
     }
+    if (length > 1 || elements.size() == before) length /= 2;
   }
   return elements;
 }
@@ -81,9 +85,63 @@ const std::vector<isa::Geometry>& machines() {
     narrow.max_request_bytes = 32;
     narrow.scratchpad_banks = 2;
     result.push_back(narrow);
+    isa::Geometry wrapping = machine(16, 256, 64, true);  // sums in the array wrap
+    wrapping.spatial_bits = 17;
+    wrapping.iexp_as_igelu = true;
+    result.push_back(wrapping);
+    result.push_back(machine(64, 512, 256, true));
     return result;
   }();
   return all;
+}
+
+// Parameters that change cycles but not results; each choice is legal on every machine that plans choose from. A longer read path would make
+// operations of as many rows lose a race with a flush behind them (hw/EXACTNESS.md), as those of 4 rows do by default.
+struct TimingChoice {
+  const char* key;
+  std::vector<int> values;
+};
+const std::vector<TimingChoice>& timing_choices() {
+  static const std::vector<TimingChoice> all = {
+      {"dma.max_in_flight", {2, 3, 4, 8, 32, 64}},
+      {"dma.bus_bytes", {8, 32}},
+      {"scratchpad.ports", {2}},
+      {"scratchpad.read_delay", {2, 3, 5}},
+      {"accumulator.ports", {1}},
+      {"accumulator.latency", {3}},
+      {"accumulator.scale_latency", {1, 4, 12}},
+      {"accumulator.scale_units", {4}},
+      {"mvin_scale.units", {0, 1, 2}},
+      {"mvin_scale.latency", {1, 2, 8}},
+      {"queue.load", {2, 4, 16}},
+      {"queue.execute", {5, 16}},
+      {"queue.store", {4, 8}},
+      {"reservation.load", {4, 16}},
+      {"reservation.execute", {8, 32}},
+      {"reservation.store", {8}},
+      {"array.tile", {2, 4}},
+      {"array.tile_latency", {1, 2}},
+      {"array.output_delay", {0, 2, 4}},
+      {"sfu.lane_latency", {2, 8}},
+      {"sfu.divider_latency", {4, 40}},
+      {"sfu.sqrt_latency", {4, 40}},
+      {"sfu.reciprocal_latency", {4, 30}},
+      {"sfu.multiplier_latency", {1}},
+  };
+  return all;
+}
+
+void add_timing(Random& random, ProgramPlan& plan) {
+  const std::uint32_t count = random.count(1, 4);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const TimingChoice& choice = random.pick(timing_choices());
+    const std::string key = choice.key;
+    const std::string value = std::to_string(random.pick(choice.values));
+    const bool known = std::any_of(plan.timing.begin(), plan.timing.end(), [&](const isa::MachineSetting& s) { return s.key == key; });
+    if (known || (key == "accumulator.scale_units" && !plan.geometry.normaliser)) continue;
+    plan.timing.push_back({key, value, 0});
+    if (key == "accumulator.ports") plan.timing.push_back({"accumulator.sub_banks", std::to_string(random.pick({2, 4})), 0});
+  }
 }
 
 ProgramPlan make_plan(std::uint64_t seed, const PlanOptions& options) {
@@ -114,6 +172,8 @@ ProgramPlan make_plan(std::uint64_t seed, const PlanOptions& options) {
     if (entry.kind == StepKind::kConvolution && !options.convolutions) continue;
     kinds.insert(kinds.end(), entry.weight, entry.kind);
   }
+  if (random.chance(50)) plan.geometry.loop_conv_encoding = 2025;
+  if (options.timing && random.chance(50)) add_timing(random, plan);
   const std::uint32_t steps = random.count(options.min_steps, options.max_steps);
   for (std::uint32_t i = 0; i < steps; ++i) plan.steps.push_back({random.pick(kinds), random.bits()});
   return plan;
@@ -130,6 +190,8 @@ std::vector<isa::MachineSetting> settings_of(const isa::Geometry& geometry) {
   const auto add = [&](const char* key, int value) { result.push_back({key, std::to_string(value), 0}); };
   if (geometry.revision != 2023) add("revision", geometry.revision);
   add("array.dim", geometry.dim);
+  if (geometry.spatial_bits != isa::Geometry{}.spatial_bits) add("array.output_bits", geometry.spatial_bits);
+  if (geometry.iexp_as_igelu != (geometry.revision == 2025)) add("sfu.iexp_as_igelu", geometry.iexp_as_igelu ? 1 : 0);
   add("scratchpad.kib", geometry.scratchpad_kib);
   add("scratchpad.banks", geometry.scratchpad_banks);
   add("accumulator.kib", geometry.accumulator_kib);

@@ -43,6 +43,7 @@ struct ProgramPlan {
   std::uint64_t seed = 0;
   isa::Geometry geometry;
   std::uint64_t latency = 20;  // of the ideal memory
+  std::vector<isa::MachineSetting> timing;  // parameters that change cycles but not results
   std::vector<Step> steps;
 };
 
@@ -52,9 +53,10 @@ struct PlanOptions {
   std::uint32_t max_steps = 14;
   bool convolutions = true;
   bool loops = true;
+  bool timing = true;  // half of the programs run on machines with other latencies, widths, queues and ports
 };
 
-// The machines from which a plan chooses: arrays 4..32, different memories, with and without normaliser, both
+// The machines from which a plan chooses: arrays 4..64, different memories, with and without normaliser, both
 // revisions.
 [[nodiscard]] const std::vector<isa::Geometry>& machines();
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 
+#include "hw/top/machine.h"
 #include "isa/model/model.h"
 #include "isa/trace.h"
 #include "sim/base/crc32.h"
@@ -31,6 +32,32 @@ std::string oracle_result(const isa::Trace& trace) {
   return crc32_text(isa::check_crcs(trace, memory).at(0));
 }
 
+// Fills and checked ranges have nothing in common: a run's results can be cleared for the next one.
+bool results_are_apart(const isa::Trace& trace) {
+  for (const isa::Fill& fill : trace.fills) {
+    for (const isa::CheckRange& check : trace.checks) {
+      if (fill.address < check.address + check.bytes && check.address < fill.address + fill.bytes) return false;
+    }
+  }
+  return true;
+}
+
+// Both in one memory, which is filled once: that takes a third of a program's time.
+std::string run_in_one_memory(const isa::Trace& trace) {
+  Memory memory;
+  isa::apply_fills(trace, memory);
+  isa::Model(isa::geometry_of(trace), memory).run(trace.program);
+  const std::uint32_t expected = isa::check_crcs(trace, memory).at(0);
+  for (const isa::CheckRange& check : trace.checks) std::memset(memory.at(check.address, check.bytes), 0, check.bytes);
+  hw::MachineOptions options;
+  options.max_cycles = kMaxCycles;
+  options.loop_conv_revision = trace.loop_conv_encoding;
+  hw::Machine machine(config::trace_machine(trace).params, memory, options);
+  static_cast<void>(machine.run(trace.program));
+  const std::uint32_t actual = isa::check_crcs(trace, memory).at(0);
+  return actual == expected ? "" : "memory differs: oracle " + crc32_text(expected) + ", machine " + crc32_text(actual);
+}
+
 std::string machine_result(const isa::Trace& trace) {
   replay::ReplayOptions options;
   options.max_cycles = kMaxCycles;
@@ -40,6 +67,7 @@ std::string machine_result(const isa::Trace& trace) {
 
 // Empty when both agree. A task of its own: one machine per process.
 std::string run_both(const isa::Trace& trace) {
+  if (results_are_apart(trace)) return run_in_one_memory(trace);
   const std::string expected = oracle_result(trace);
   const std::string actual = machine_result(trace);
   return actual == expected ? "" : "memory differs: oracle " + expected + ", machine " + actual;
@@ -48,6 +76,13 @@ std::string run_both(const isa::Trace& trace) {
 std::string difference_of(const TaskResult& result) {
   return result.end != TaskEnd::kDone && result.text.empty() ? "crashed" : result.text;
 }
+
+// Single-ported accumulators: the RTL stops with an assertion ("we ran out of acc-sub-bank write q entries", AccumulatorMem.scala), and so
+// does the machine. Which programs do that depends on cycles, so that the generator cannot avoid it.
+bool is_refused(const TaskResult& result) {
+  return result.end == TaskEnd::kModelError && result.text.find("write queue of an accumulator sub-bank overflows") != std::string::npos;
+}
+constexpr std::size_t kMostRefusedPerThousand = 10;
 
 // What distinguishes one failure from another: its text without numbers.
 std::string kind_of(const std::string& difference) {
@@ -112,14 +147,26 @@ int main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--shrink") == 0) directory = argv[i + 1];
   }
   std::map<std::size_t, std::string> differences;
+  std::size_t refused = 0;
   run_tasks(
       count, jobs, [&](std::size_t i) { return run_both(test::emit(test::make_plan(first + i, options))); },
       [&](std::size_t i, const TaskResult& result) {
+        if (is_refused(result)) {
+          ++refused;
+          return;
+        }
         const std::string difference = difference_of(result);
         if (!difference.empty()) differences[i] = difference;
       });
-  for (const auto& [i, difference] : differences) std::cout << "seed " << first + i << ": " << difference << "\n";
-  std::cout << count - differences.size() << " of " << count << " programs equal\n";
+  for (const auto& [i, difference] : differences) {
+    std::cout << "seed " << first + i << ": " << difference << "\n   ";
+    for (const isa::MachineSetting& setting : test::emit(test::make_plan(first + i, options)).machine) std::cout << " " << setting.key << "=" << setting.value;
+    std::cout << "\n";
+  }
+  std::cout << count - refused - differences.size() << " of " << count << " programs equal";
+  if (refused != 0) std::cout << ", " << refused << " end as the RTL does, with an assertion";
+  std::cout << "\n";
+  const bool blind = refused > 2 && refused * 1000 > count * kMostRefusedPerThousand;
   if (!differences.empty() && !directory.empty()) shrink(first + differences.begin()->first, options, directory);
-  return differences.empty() ? 0 : 1;
+  return differences.empty() && !blind ? 0 : 1;
 }

@@ -1,6 +1,8 @@
 // Programs that the RTL does not survive, or survives with a result nobody means.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "sim/base/errors.h"
 #include "tests/module/execute/execute_bench.h"
 
@@ -111,6 +113,36 @@ TEST(Hazard, AConfigThatOvertakesTheLastRowsCutsThemOff) {
   ASSERT_EQ(events.hazards.size(), 1u);
   EXPECT_EQ(events.hazards[0].sequence, 2u);
   EXPECT_NE(events.hazards[0].what.find("these rows become zero"), std::string::npos);
+}
+
+// Two operations of four rows do not fill a control queue of nine entries: the flush behind them still has the dataflow from before.
+std::vector<Hazard> switch_of_dataflow(int read_delay) {
+  MachineParams params;
+  params.array.dim = 4;
+  params.scratchpad.read_delay = read_delay;
+  ExConfig os;
+  os.weight_stationary = false;
+  ExecuteBench bench(params);
+  std::vector<IssuedCommand> commands{config({})};
+  for (int i = 0; i < 4; ++i) {
+    commands.push_back(preload({0, 4, 4}, {kAcc, 4, 4}));
+    commands.push_back(compute(true, {64, 4, 4}, {}));
+  }
+  commands.push_back(config(os));
+  commands.push_back(preload({}, {kAcc, 4, 4}));
+  commands.push_back(compute(true, {64, 4, 4}, {128, 4, 4}));
+  return bench.run(commands).hazards;
+}
+
+TEST(Hazard, AFlushBehindAChangeOfDataflowStillHasTheOldOneAndWarns) {
+  const std::vector<Hazard> hazards = switch_of_dataflow(8);
+  const auto stale = std::find_if(hazards.begin(), hazards.end(), [](const auto& h) { return h.what.find("still has the dataflow") != std::string::npos; });
+  ASSERT_NE(stale, hazards.end());
+  EXPECT_EQ(stale->sequence, 11u);
+}
+
+TEST(Hazard, AFlushBehindEnoughRowsHasTheNewDataflow) {
+  for (const Hazard& hazard : switch_of_dataflow(4)) EXPECT_EQ(hazard.what.find("still has the"), std::string::npos) << hazard.what;
 }
 
 TEST(Ledger, AccountsForEveryCycle) {

@@ -1,89 +1,23 @@
 // Programs that run into the machine's limited widths: the machine wraps as the oracle does, and counts it.
-#include <fmt/format.h>
-#include <gtest/gtest.h>
+#include "tests/module/sfu/programs.h"
 
-#include <cstdint>
-#include <map>
-#include <sstream>
-#include <string>
-
-#include "isa/assembler.h"
-#include "isa/model/model.h"
-#include "isa/trace.h"
-#include "sim/base/crc32.h"
-#include "sim/base/process_pool.h"
-#include "sim/config/trace_machine.h"
-#include "sim/replay/replay.h"
-
-namespace systole {
+namespace systole::test {
 namespace {
 
-constexpr std::uint64_t kIn = 0x80001000;
-constexpr std::uint64_t kOut = 0x80040000;
-constexpr std::uint64_t kOutBytes = 4096;
-
-struct Outcome {
-  std::map<std::string, std::uint64_t> counters;   // of the machine
-  std::string memory;                              // checksum of the output; the oracle's is the same
-  isa::Overflows oracle;
-};
-
-// Assembly for a 16x16 machine, with `fill` as input.
-isa::Trace trace_of(const std::string& settings, const std::string& fill, const std::string& text) {
-  isa::Trace trace = isa::parse_trace("# systole-trace 1\nmachine sfu.normaliser=1 " + settings + "\nmem latency=20 beat_bytes=16\n" + fill +
-                                          fmt::format("fence\ncheck {:x} {}\n", kOut, kOutBytes),
-                                      "case");
-  trace.program.items = isa::assemble(text + ".fence\n", "case").items;
-  return trace;
-}
-
-// On the machine (in a process of its own) and on the oracle; both must leave the same output.
 Outcome run(const std::string& settings, const std::string& fill, const std::string& text, bool timing_only = false) {
-  const isa::Trace trace = trace_of(settings, fill, text);
-  const auto on_machine = [&](std::size_t) {
-    replay::ReplayOptions options;
-    options.timing_only = timing_only;
-    const replay::ReplayResult result = replay::replay_trace(trace, config::trace_machine(trace).params, options);
-    std::string lines = timing_only ? "memory 0\n" : "memory " + crc32_text(result.measured.checks->at(0).crc32) + "\n";
-    for (const hw::Counter& counter : result.run.counters) lines += fmt::format("{} {}\n", counter.name, counter.value);
-    return lines;
-  };
-  Outcome outcome;
-  run_tasks(1, 1, on_machine, [&](std::size_t, const TaskResult& result) {
-    std::istringstream lines(text_or_throw(result));
-    std::string name, value;
-    lines >> name >> outcome.memory;
-    while (lines >> name >> value) outcome.counters[name] = std::stoull(value);
-  });
-  Memory memory(0x80000000, 1 << 24);
-  isa::apply_fills(trace, memory);
-  isa::Model model(isa::geometry_of(trace), memory);
-  model.run(trace.program);
-  outcome.oracle = model.overflows();
+  const Outcome outcome = run_program(settings, fill, text, timing_only);
   if (!timing_only) {
-    EXPECT_EQ(outcome.memory, crc32_text(isa::check_crcs(trace, memory).at(0)));
+    EXPECT_EQ(outcome.memory, outcome.oracle_memory);
   }
   return outcome;
 }
 
-std::string words(std::int64_t low, std::int64_t high) { return fmt::format("fill {:x} 65536 int32 {} {} 7\n", kIn, low, high); }
-std::string bytes(int low, int high) { return fmt::format("fill {:x} 65536 int8 {} {} 7\n", kIn, low, high); }
-
-// One block of 16 words in accumulator row 0.
-const char* const kLoadWords = "config_ld scale=1f stride=64\nmvin dram=0x80001000 local=0x80000000 cols=16 rows=16\n.fence\n";
-
-std::string pass(isa::NormCommand command) {
-  return fmt::format("mvout dram={} local={} cols=16 rows=1\n", kOut, 0x80000000u | static_cast<unsigned>(command) << isa::LocalAddress::kNormCommandShift);
-}
 std::string layer_norm() {
   return "config_st stride=16 activation=2 acc_scale=1f\n" + pass(isa::NormCommand::kMean) + pass(isa::NormCommand::kInvStddev) + pass(isa::NormCommand::kReset);
 }
 std::string softmax(int qb, int qc) {
-  return fmt::format(
-             "config_st stride=16 acc_scale=1f\nconfig_norm activation_msb=1 q_const=693 qb={0} qc={1}\n"
-             "config_norm activation_msb=1 q_const_type=1 q_const=94 qb={0} qc={1}\n.fence\n",
-             qb, qc) +
-         pass(isa::NormCommand::kMax) + pass(isa::NormCommand::kInvSumExp) + pass(isa::NormCommand::kReset);
+  return "config_st stride=16 acc_scale=1f\n" + exponential_constants(qb, qc) + ".fence\n" + pass(isa::NormCommand::kMax) + pass(isa::NormCommand::kInvSumExp) +
+         pass(isa::NormCommand::kReset);
 }
 const char* const kGelu = "config_norm qb=-625 qc=-432825\nconfig_st stride=16 activation=3 acc_scale=-0.0000001f\nmvout dram=0x80040000 local=0x80000000 cols=16 rows=16\n";
 
@@ -129,7 +63,7 @@ TEST(Overflow, accumulator_additions_of_loads) {
 
 // Bias near the limit, then the product of the array is added to it.
 TEST(Overflow, accumulator_additions_of_the_array) {
-  const Outcome large = run("", words(2147480000, 2147483647) + fmt::format("fill {:x} 4096 int8 100 127 9\n", kIn + 0x10000),
+  const Outcome large = run("", words(2147480000, 2147483647) + "fill 80011000 4096 int8 100 127 9\n",
                             std::string(kLoadWords) +
                                 "config_ld scale=1f stride=16\nmvin dram=0x80011000 local=0 cols=16 rows=16\nconfig_ex dataflow=1 a_stride=1 acc_scale=1f c_stride=1\n.fence\n"
                                 "preload local=0 rows=16 cols=16 out_local=0xC0000000 out_rows=16 out_cols=16\n"
@@ -189,4 +123,4 @@ TEST(ExponentialOfHead, is_an_option_of_its_own) {
 }
 
 }  // namespace
-}  // namespace systole
+}  // namespace systole::test

@@ -139,6 +139,7 @@ TEST(MachineConfig, unknown_names_and_bad_settings_name_the_nearest) {
             "--set: error: sfu.normaliser = 2 is out of range; legal: 0 or 1 (1: softmax, LayerNorm and GELU on the machine)");
   EXPECT_EQ(error_of([] { (void)load_machine("survey", {"dma"}); }), "--set 'dma': write key=value, e.g. scratchpad.kib=128");
   EXPECT_EQ(error_of([] { (void)load_machine("survey", {"dma.bus_bytes=0x10"}); }).find("--set: error: dma.bus_bytes = '0x10' is not a whole number"), 0u);
+  EXPECT_NE(error_of([] { (void)load_machine("survey", {"dma.max_in_flight=1"}); }).find("dma.max_in_flight = 1: a write holds its id"), std::string::npos);
 }
 
 constexpr const char* kTraceEnd = "cmd 7 0000000000000000 0000000000000000\nfence\n";
