@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "hw/ports/command_fault.h"
+
 namespace systole::hw {
 namespace {
 
@@ -27,6 +29,7 @@ MvoutScaleStage::MvoutScaleStage(const sc_core::sc_module_name& name, const Mach
       values_(values),
       scratchpad_(scratchpad),
       queues_(queues),
+      issue_slots_(static_cast<std::size_t>(params.scratchpad.read_delay + 1), std::int8_t{0}),
       out_block_(out_block),
       hazards_(hazards),
       ledger_("mvout_scale", {{"idle", StateKind::kIdle, "no row on its way to memory"},
@@ -46,8 +49,9 @@ void MvoutScaleStage::bind(NormaliserPort& normaliser, ScalePort& scale) {
 
 void MvoutScaleStage::evaluate(Cycle now) {
   writer_refused_ = false;
+  const bool queue_was_empty = queues_.issue.empty();
   const bool issued = issue(now);
-  const bool scaled = scale(now);
+  const bool scaled = scale(now, queue_was_empty);
   if (!issued) queues_.busy.set(now, queues_.rows != 0);
   const bool inside = !queues_.issue.empty() || !queues_.scale.empty();
   ledger_.enter(now, issued || scaled ? Account::kBusy : writer_refused_ ? Account::kWriterBusy : inside ? Account::kScaling : Account::kIdle);
@@ -62,8 +66,7 @@ bool MvoutScaleStage::issue(Cycle now) {
   if (from_accumulator(*head)) {
     if (scale_->front(now) == nullptr) return false;
   } else if (!head->garbage) {
-    const std::uint32_t row = head->local.row(row_bits(params_)) % static_cast<std::uint32_t>(scratchpad_rows(params_));
-    bank = &scratchpad_.bank(static_cast<int>(scratchpad_.bank_of(row)));
+    bank = &scratchpad_.bank(scratchpad_bank(*head));
     if (bank->stores.front(now) == nullptr) return false;
   }
   if (!out_block_.can_push(now)) {
@@ -95,7 +98,25 @@ bool MvoutScaleStage::issue(Cycle now) {
   return true;
 }
 
-bool MvoutScaleStage::scale(Cycle now) {
+int MvoutScaleStage::scratchpad_bank(const StoreRow& row) const {
+  if (row.garbage || row.local.is_accumulator()) return -1;
+  return static_cast<int>(scratchpad_.bank_of(row.local.row(row_bits(params_)) % static_cast<std::uint32_t>(scratchpad_rows(params_))));
+}
+
+// The read path of a bank asks whether the issue queue's head is a row of the bank, but (until 2025) not whether there is a head: an empty queue
+// shows what its slot last held (Scratchpad.scala dma_read_pipe.ready). Data that arrive before their row, which rows in front of it held up, are
+// then taken by nobody, and the row waits for ever.
+void MvoutScaleStage::check_not_lost(Cycle now, const StoreRow& row) const {
+  const int bank = issue_slots_[issue_slot_];
+  if (params_.scratchpad.response_queue != 0 || bank < 0) return;
+  if (scratchpad_.bank(bank).stores.front(now) == nullptr || !out_block_.can_push(now)) return;
+  throw CommandFault{now, name(), row.sequence,
+                     fmt::format("the data of a row of scratchpad bank {} arrive before their row, which normalising stores in front of it hold up: the RTL loses them and hangs. "
+                                 "A fence between normalising stores and stores from the scratchpad avoids it",
+                                 bank)};
+}
+
+bool MvoutScaleStage::scale(Cycle now, bool queue_was_empty) {
   const StoreRow* head = queues_.scale.front(now);
   if (head == nullptr || !queues_.issue.can_push(now)) return false;
   if (from_accumulator(*head)) {
@@ -109,6 +130,9 @@ bool MvoutScaleStage::scale(Cycle now) {
     }
     scale_->push(now, row);
   }
+  if (queue_was_empty) check_not_lost(now, *head);
+  issue_slots_[issue_slot_] = static_cast<std::int8_t>(scratchpad_bank(*head));
+  issue_slot_ = issue_slot_ + 1 == issue_slots_.size() ? 0 : issue_slot_ + 1;
   queues_.issue.push(now, queues_.scale.pop(now));
   return true;
 }

@@ -5,6 +5,7 @@
 //   MvoutScaleStage  moves rows into the scaling unit, and scaled rows to the writer   -> issue queue
 // In a cycle they are evaluated from the writer backwards.
 #include <cstdint>
+#include <vector>
 
 #include "hw/datapath/value_plane.h"
 #include "hw/local/accumulator.h"
@@ -42,12 +43,19 @@ class MvoutScaleStage final : public Unit {
   enum class Account : std::uint8_t { kIdle, kBusy, kWriterBusy, kScaling };
 
   [[nodiscard]] bool issue(Cycle now);
-  [[nodiscard]] bool scale(Cycle now);
+  [[nodiscard]] bool scale(Cycle now, bool queue_was_empty);
+  // The scratchpad bank of a row, -1 for rows from elsewhere.
+  [[nodiscard]] int scratchpad_bank(const StoreRow& row) const;
+  // Before `row` enters the empty issue queue: have data already left a read path for nobody?
+  void check_not_lost(Cycle now, const StoreRow& row) const;
 
   const MachineParams params_;
   ValuePlane* values_;
   Scratchpad& scratchpad_;
   MvoutQueues& queues_;
+  // What the slots of the issue queue last held, as scratchpad_bank(); 0 after reset.
+  std::vector<std::int8_t> issue_slots_;
+  std::size_t issue_slot_ = 0;   // of the next row
   Channel<WriteRequest>& out_block_;
   NormaliserPort* normaliser_ = nullptr;
   ScalePort* scale_ = nullptr;

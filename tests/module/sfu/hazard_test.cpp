@@ -1,4 +1,5 @@
 // What the RTL's normaliser gets wrong is done likewise and reported, with both instructions.
+#include "sim/base/errors.h"
 #include "tests/module/sfu/programs.h"
 
 namespace systole::test {
@@ -60,6 +61,30 @@ TEST(NormaliserHazard, two_rows_at_the_multiplier_take_one_product) {
   const Outcome stock = run_program("", words(-1000, 1000), rows("10f"));
   EXPECT_TRUE(stock.warnings.empty());
   EXPECT_EQ(stock.memory, stock.oracle_memory);
+}
+
+// A row of the scratchpad behind a row that waits for its statistics: the read path does not wait for it (RTL of 2023).
+std::string mixed(const std::string& between) {
+  return std::string(kLoadWords) + "config_ld scale=1f stride=16\nmvin dram=0x80002000 local=0 cols=16 rows=16\nconfig_st stride=16 activation=2 acc_scale=1f\n.fence\n" + use(0) +
+         pass(NormCommand::kMean) + pass(NormCommand::kInvStddev) + pass(NormCommand::kReset) + between + "mvout dram=0x80040100 local=0 cols=16 rows=4\n";
+}
+
+TEST(LostRow, data_that_arrive_before_their_row_are_an_error) {
+  try {
+    (void)run_program("", words(-1000, 1000), mixed(""));
+    FAIL() << "no error";
+  } catch (const ModelError& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("the RTL loses them and hangs"), std::string::npos) << text;
+    EXPECT_NE(text.find("(mvout "), std::string::npos) << text;
+  }
+}
+
+TEST(LostRow, a_fence_avoids_it_and_the_RTL_of_2025_waits) {
+  const Outcome fenced = run_program("", words(-1000, 1000), mixed(".fence\n"));
+  EXPECT_EQ(fenced.memory, fenced.oracle_memory);
+  const Outcome later = run_program("revision=2025", words(-1000, 1000), mixed(""));
+  EXPECT_EQ(later.memory, later.oracle_memory);
 }
 
 }  // namespace
