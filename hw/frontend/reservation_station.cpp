@@ -83,6 +83,7 @@ void ReservationStation::complete(const Completion& completion) {
   const Entry& entry = queues_[q].entries[completion.rob.index];
   SYSTOLE_CHECK(queues_[q].valid.test(completion.rob.index) && entry.issued && completion.origin == entry.command.origin);
   --queues_[q].in_flight;
+  ++counters_.completed;
   release(q, completion.rob.index);
 }
 
@@ -108,9 +109,14 @@ bool ReservationStation::take_input(Cycle now) {
   const Command* command = in_.front(now);
   if (command == nullptr) return false;
   if (isa::info(command->op).queue == isa::Queue::kFrontend) {
-    // TLB flush, counters and clock gating are done at the head of the queue in one cycle (Controller.scala).
+    // TLB flush, counters and clock gating are done at the head of the queue in one cycle (Controller.scala). The counter unit has one response
+    // register: it takes no command in the cycle in which it answers the one before (CounterFile.scala CounterController).
     if (command->op == isa::Op::kFlush) ++counters_.flushes;
-    if (command->op == isa::Op::kCounter) ++counters_.counter_operations;
+    if (command->op == isa::Op::kCounter) {
+      if (now == counter_answers_in_) return true;
+      counter_answers_in_ = now + 1;
+      ++counters_.counter_operations;
+    }
     in_.pop(now);
     return true;
   }

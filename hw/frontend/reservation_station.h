@@ -40,6 +40,7 @@ class ReservationStation final : public Unit {
 
   struct Counters {
     std::array<std::uint64_t, kQueues> issued{};
+    std::uint64_t completed = 0;
     std::uint64_t flushes = 0;
     std::uint64_t counter_operations = 0;
   };
@@ -83,7 +84,7 @@ class ReservationStation final : public Unit {
   void complete(const Completion& completion);
   void release(unsigned queue, unsigned index);
   [[nodiscard]] bool issuable(unsigned queue, Cycle now) const;
-  // True when the command at the input was taken.
+  // True when the command at the input was taken, or has the counter unit to wait for.
   bool take_input(Cycle now);
   bool allocate(Cycle now, const Command& command);
   void find_dependences(unsigned queue, unsigned index);
@@ -104,6 +105,7 @@ class ReservationStation final : public Unit {
   IssueCredits loop_ws_credits_;          // of this cycle
   IssueCredits loop_conv_credits_;
   Counters counters_;
+  Cycle counter_answers_in_ = kNever;     // cycle in which the counter unit answers
   BusyLine busy_;
   Ledger ledger_;
 };

@@ -57,6 +57,8 @@ class IssuingHost final : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  // The cycle from which on the running item waits for the accelerator; in the future while a gap lasts or the CPU computes.
+  [[nodiscard]] Cycle item_start() const { return item_start_; }
   [[nodiscard]] const Log& log() const { return log_; }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
 

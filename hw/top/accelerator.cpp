@@ -1,5 +1,7 @@
 #include "hw/top/accelerator.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "hw/params/derived.h"
@@ -168,6 +170,26 @@ std::vector<const Ledger*> Accelerator::ledgers() const {
                                        &reader_->ledger(),              &beat_merger_->ledger(),       &row_writer_->ledger(),
                                        &mvout_dispatch_->ledger(),      &mvout_scale_stage_->ledger(), &writer_->ledger()};
   if (normaliser_) result.push_back(&normaliser_->ledger());
+  return result;
+}
+
+std::uint64_t Accelerator::progress() const {
+  const ReservationStation::Counters& counters = reservation_station_->counters();
+  std::uint64_t sum = counters.completed + counters.flushes + counters.counter_operations;
+  for (const std::uint64_t issued : counters.issued) sum += issued;
+  return sum;
+}
+
+std::vector<std::string> Accelerator::warnings() const {
+  std::vector<std::string> result;
+  if (const std::uint64_t conflicts = accumulator_->adder_conflicts(); conflicts != 0) {
+    result.push_back(fmt::format("{} cycles in which two banks used the shared adder; both sums are wrong in the RTL", conflicts));
+  }
+  if (const std::uint64_t reads = reservation_station_->counters().counter_operations; reads != 0) {
+    result.push_back(fmt::format("{} counter commands take their cycles, but the performance counters of CounterFile.scala do not exist here: nothing is counted, and no value is "
+                                 "returned. `systole show stats` lists what is counted in every run",
+                                 reads));
+  }
   return result;
 }
 

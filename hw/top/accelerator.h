@@ -43,6 +43,10 @@ class Accelerator final : public sc_core::sc_module {
   [[nodiscard]] std::vector<BusyLine*> busy_lines();
   [[nodiscard]] std::vector<const Ledger*> ledgers() const;
   [[nodiscard]] std::vector<Counter> counters() const;
+  // Commands that the reservation station has issued and that have completed: grows as long as anything goes on.
+  [[nodiscard]] std::uint64_t progress() const;
+  // What the program asked for and did not get.
+  [[nodiscard]] std::vector<std::string> warnings() const;
 
  private:
   struct Channels;

@@ -148,16 +148,35 @@ MachineResult Machine::run(const isa::Program& program) {
   p.hazards.set_lookup([&program](std::uint32_t sequence) { return command_of(program, sequence); });
   p.host_works = !program.host_ops.empty() || p.params.host.loop_cycles != 0;
   p.host.start(program);
+  // The watchdog looks at the end of each period, which is the same in every scheduler: nothing happens between the last event and the next.
+  const Cycle period = p.options.watchdog == 0 ? p.options.max_cycles : p.options.watchdog;
+  Cycle looks_at = period;
+  std::uint64_t seen = 0;
+  bool stuck = false;
+  bool exceeded = false;
+  const auto extend = [&](Cycle next) -> Cycle {
+    const std::uint64_t progress = p.accelerator.progress() + p.host.log().accepts.size();
+    while (looks_at < next && looks_at < p.options.max_cycles) {
+      const bool waited_for = p.host.item_start() + period <= looks_at;   // not in a gap or a host operation
+      stuck = p.options.watchdog != 0 && progress == seen && waited_for;
+      if (stuck) return 0;
+      seen = progress;
+      looks_at += period;
+    }
+    exceeded = next > p.options.max_cycles;
+    return std::min(looks_at, p.options.max_cycles);
+  };
   try {
-    p.scheduler.run(p.options.max_cycles);
+    p.scheduler.run(std::min(period, p.options.max_cycles), extend);
   } catch (const CommandFault& fault) {
     throw p.hazards.error_of(fault);
   }
   if (!p.scheduler.stopped()) {
-    const bool deadlock = p.scheduler.now() < p.options.max_cycles;
-    throw ModelError(p.scheduler.now(), "machine", "",
-                     (deadlock ? std::string("deadlock: nothing can happen any more\n")
-                               : fmt::format("the program is not done after {} cycles\n", p.options.max_cycles)) +
+    const bool deadlock = !exceeded;
+    throw ModelError(stuck ? looks_at : p.scheduler.now(), "machine", "",
+                     (stuck      ? fmt::format("livelock: no command has been issued or completed for {} cycles\n", period)
+                      : deadlock ? std::string("deadlock: nothing can happen any more\n")
+                                 : fmt::format("the program is not done after {} cycles\n", p.options.max_cycles)) +
                          p.scheduler.state_text());
   }
 
@@ -171,11 +190,7 @@ MachineResult Machine::run(const isa::Program& program) {
   for (const Cycle accept : log.accepts) result.accepts.push_back(accept - origin);
   result.counters = p.accelerator.counters();
   result.warnings = p.hazards.texts();
-  for (const Counter& counter : result.counters) {
-    if (counter.name == "accumulator.adder_conflicts") {
-      if (counter.value != 0) result.warnings.push_back(fmt::format("{} {}", counter.value, counter.text));
-    }
-  }
+  for (std::string& warning : p.accelerator.warnings()) result.warnings.push_back(std::move(warning));
   if (p.options.timing_only && p.params.sfu.iexp_as_igelu != 0 && p.params.sfu.normaliser != 0) {
     result.warnings.push_back("timing-only run with the exponential of revision 2025: its sums may be zero, which shortens divisions; cycles of softmax are an upper bound");
   }

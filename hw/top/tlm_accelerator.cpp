@@ -134,7 +134,11 @@ void TlmAccelerator::check() const {
     throw parts_->hazards.error_of(fault);
   }
 }
-std::vector<std::string> TlmAccelerator::warnings() const { return parts_->hazards.texts(); }
+std::vector<std::string> TlmAccelerator::warnings() const {
+  std::vector<std::string> result = parts_->hazards.texts();
+  for (std::string& warning : parts_->accelerator.warnings()) result.push_back(std::move(warning));
+  return result;
+}
 Cycle TlmAccelerator::cycles() const { return parts_->queue.first() == kNever ? 0 : parts_->queue.last() - parts_->queue.first(); }
 void TlmAccelerator::drive_interrupt() { interrupt.write(interrupt_level_); }
 

@@ -205,6 +205,7 @@ ReplaySettings read_settings(const Arguments& arguments) {
   settings.replay.scheduler = settings.simulation.scheduler;
   settings.replay.timing_only = settings.simulation.timing_only;
   settings.replay.max_cycles = arguments.get<std::uint64_t>("max-cycles", settings.replay.max_cycles);
+  settings.replay.watchdog = arguments.get<std::uint64_t>("watchdog", settings.replay.watchdog);
   settings.expect = !arguments.has("no-expect");
   if (arguments.has("machine")) settings.machine = config::load_machine(arguments.get<std::string>("machine"));
   for (const std::string& text : arguments.get<Words>("set", {})) settings.sets.push_back(config::parse_set(text));
@@ -232,6 +233,8 @@ int run_replay(const Words& words) {
       .add("json-dir", po::value<std::string>()->value_name("DIR"),
            "write DIR/NAME.json for each trace, with the keys of an expectation (DIR/CATEGORY/NAME.json where names repeat)")
       .add("max-cycles", po::value<std::uint64_t>()->value_name("N"), "end a stream that takes longer (default: 1000000000)")
+      .add("watchdog", po::value<std::uint64_t>()->value_name("N"),
+           "end a stream in which no command is issued or completes for N cycles (default: 10000000; 0: never)")
       .positional("a trace or directory", 1, -1);
   add_machine_options(arguments, "the trace's");
   add_simulation_options(arguments);

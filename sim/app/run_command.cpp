@@ -105,6 +105,8 @@ int run_run(const Words& words) {
       .add_switch("no-check", "compare no values")
       .add_switch("every-layer", "a row per region of each layer instead of sums over the layers")
       .add("max-cycles", po::value<std::uint64_t>()->value_name("N"), "end a run that takes longer")
+      .add("watchdog", po::value<std::uint64_t>()->value_name("N"),
+           "end a run in which no command is issued or completes for N cycles (default: 10000000; 0: never)")
       .positional("the workload", 1, 1);
   add_machine_options(arguments, config::kDefaultPreset);
   add_simulation_options(arguments);
@@ -121,6 +123,7 @@ int run_run(const Words& words) {
   settings.timing_only = options.timing_only;
   settings.check = !arguments.has("no-check");
   settings.max_cycles = arguments.get<std::uint64_t>("max-cycles", settings.max_cycles);
+  settings.watchdog = arguments.get<std::uint64_t>("watchdog", settings.watchdog);
   settings.threads = static_cast<unsigned>(processors());
   settings.progress = [&](const std::string& text) { phase.show(request.name + ": " + text); };
 

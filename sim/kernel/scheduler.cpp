@@ -39,8 +39,9 @@ void Scheduler::add_group(const std::string&, const std::vector<Unit*>& members)
   }
 }
 
-void Scheduler::run(Cycle max_cycles) {
+void Scheduler::run(Cycle max_cycles, std::function<Cycle(Cycle next)> extend) {
   max_cycles_ = max_cycles;
+  extend_ = std::move(extend);
   if (!started_) {
     // "Simulation stopped by user" is no news: stopping is how every run ends.
     sc_core::sc_report_handler::set_actions("/OSCI/SystemC", sc_core::SC_INFO, sc_core::SC_DO_NOTHING);
@@ -109,7 +110,7 @@ void Scheduler::run_cycle(Entity& entity, Cycle cycle) {
 void Scheduler::advance_fast(Entity& entity) {
   while (!stopped_) {
     Cycle next = entity.wheel.next();
-    if (next == kNever || next > max_cycles_) break;
+    if (next == kNever || !within_limit(next)) break;
     if (mode_ == SchedulerMode::kEveryCycle && entity.wheel.now() + 1 < next) next = entity.wheel.now() + 1;
     // A notification of this very time (a request that has just left for a TLM target) comes first.
     if (sc_core::sc_pending_activity_at_current_time()) {
@@ -136,7 +137,7 @@ void Scheduler::advance_native(Entity& entity) {
   const double cycles = (sc_core::sc_time_stamp() - origin_) / period_;
   const Cycle cycle = static_cast<Cycle>(cycles + 0.5);
   entity.armed = kNever;
-  if (cycle > max_cycles_) {
+  if (!within_limit(cycle)) {
     now_ = std::max(now_, cycle);
     sc_core::sc_stop();
     return;

@@ -28,8 +28,9 @@ class Scheduler : public sc_core::sc_module {
   void add(Unit& unit);
   void add_group(const std::string& name, const std::vector<Unit*>& members);
 
-  // Runs until stop(), until nothing is left to do, or until `max_cycles`. Errors thrown by units are rethrown here.
-  void run(Cycle max_cycles);
+  // Runs until stop(), until nothing is left to do, or until `max_cycles`. Errors thrown by units are rethrown here. `extend` is asked when
+  // something is to happen in a cycle behind the limit, and returns the new limit; the run ends when that cycle is still behind it.
+  void run(Cycle max_cycles, std::function<Cycle(Cycle next)> extend = {});
   void stop() { stopped_ = true; }
 
   // Instead of run(), for units inside a simulation that others start and stop: once, during elaboration. The scheduler sleeps while there is
@@ -57,6 +58,10 @@ class Scheduler : public sc_core::sc_module {
   void advance_fast(Entity& entity);
   void advance_native(Entity& entity);
   void run_cycle(Entity& entity, Cycle cycle);
+  [[nodiscard]] bool within_limit(Cycle cycle) {
+    if (cycle > max_cycles_ && extend_) max_cycles_ = extend_(cycle);
+    return cycle <= max_cycles_;
+  }
 
   SchedulerMode mode_;
   sc_core::sc_time period_;
@@ -64,6 +69,7 @@ class Scheduler : public sc_core::sc_module {
   std::vector<std::unique_ptr<Entity>> entities_;
   Cycle now_ = 0;
   Cycle max_cycles_ = kNever;
+  std::function<Cycle(Cycle)> extend_;
   bool started_ = false;
   bool embedded_ = false;
   bool stopped_ = false;

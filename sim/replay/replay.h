@@ -13,6 +13,7 @@ struct ReplayOptions {
   SchedulerMode scheduler = SchedulerMode::kFast;
   bool timing_only = false;          // no values: the check regions are left out of the result
   Cycle max_cycles = 1'000'000'000;
+  Cycle watchdog = 10'000'000;       // see hw::MachineOptions
   bool reverse_order = false;        // see hw::MachineOptions
 };
 

@@ -98,6 +98,7 @@ ProgramRun simulate(const isa::Program& program, Memory& memory, const config::M
   options.scheduler = settings.scheduler;
   options.timing_only = settings.timing_only;
   options.max_cycles = settings.max_cycles;
+  options.watchdog = settings.watchdog;
   options.port_log = &traffic;
   options.loop_conv_revision = program.encoding.loop_conv;
   hw::Machine machine(config.params, memory, options);

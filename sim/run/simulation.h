@@ -18,6 +18,7 @@ struct SimulationSettings {
   bool timing_only = false;
   bool check = true;                     // compare values (not with timing_only)
   std::uint64_t max_cycles = 1'000'000'000'000;
+  std::uint64_t watchdog = 10'000'000;   // see hw::MachineOptions
   unsigned threads = 1;                  // of the quantisation; the result does not depend on it
   std::function<void(const std::string& phase)> progress = [](const std::string&) {};
   // Called now and then during the simulation with the current cycle and the end if the array were always busy.

@@ -324,6 +324,13 @@ TEST(ReservationStation, flush_counters_and_clock_gating_take_a_cycle_each_at_th
   EXPECT_EQ(result.issued(3), kFirst + 3 + 2);
 }
 
+TEST(ReservationStation, counter_commands_take_two_cycles_each) {
+  const isa::Instruction counter = isa::make(isa::Op::kCounter);
+  const Result result = simulate({counter, counter, counter, mvin(0)}, {});
+  EXPECT_EQ(result.counters.counter_operations, 3u);
+  EXPECT_EQ(result.issued(3), kFirst + 5 + 2);   // the last one's answer is nobody's business
+}
+
 TEST(ReservationStation, the_account_of_cycles_names_what_is_waited_for) {
   Options options;
   options.max_cycles = 1000;
