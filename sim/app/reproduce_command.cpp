@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
+#include <memory>
 
 #include <fmt/core.h>
 
@@ -16,6 +19,7 @@
 #include "sim/app/version.h"
 #include "sim/base/errors.h"
 #include "sim/config/machine_config.h"
+#include "sim/config/parameters.h"
 #include "sim/report/table.h"
 #include "sim/study/case_study.h"
 #include "sim/study/sdpa.h"
@@ -31,6 +35,8 @@ struct Request {
   int jobs = 1;
   bool quick = false;
   bool quiet = false;
+  std::vector<config::Setting> settings;  // on top of every machine
+  std::vector<study::CaseStudy> studies;  // done so far
 };
 
 // The program stands in a build folder inside of the source tree; an installed one has no scripts beside it.
@@ -59,11 +65,12 @@ void draw(const std::string& script, const Request& request) {
                request.directory);
 }
 
-void reproduce_sdpa(const Request& request) {
+void reproduce_sdpa(Request& request) {
   constexpr std::uint64_t kSteps = 20;
   study::SdpaOptions options;
   options.directory = request.directory;
   options.jobs = request.jobs;
+  if (request.quick) options.largest_rows = options.largest_values = 2048;
   options.systolic = [](std::uint64_t rows, std::size_t dim) {
     return study::systolic_attention(rows, dim, study::kSdpaSeed, config::preset_machine("survey"));
   };
@@ -108,40 +115,58 @@ void print_case_study(const study::CaseStudy& study, const std::string& director
 }
 
 template <class Make>
-void reproduce_case(const Request& request, Make make) {
-  PhaseLine phase(!request.quiet);
+void reproduce_case(Request& request, Make make) {
+  std::unique_ptr<Progress> progress;
+  std::size_t stored = 0, last = 0, last_total = 0;
   study::CaseOptions options;
   options.directory = request.directory;
   options.version = kVersion;
   options.jobs = request.jobs;
   options.quick = request.quick;
-  options.progress = [&](const std::string& step) { phase.show(step); };
+  options.settings = request.settings;
+  // Rate and time left are those of the runs that are simulated now; stored ones took no time.
+  options.progress = [&](const std::string& run, std::size_t done, std::size_t total) {
+    if (progress == nullptr || total != last_total || done <= last) {
+      stored = done;
+      progress = std::make_unique<Progress>("runs", total - stored, !request.quiet);
+    }
+    last = done, last_total = total;
+    progress->update(done - stored, run);
+  };
   const study::CaseStudy study = make(options);
-  phase.clear();
+  progress.reset();
   study::write_case_study(study, request.directory);
   if (!request.quiet) print_case_study(study, request.directory);
+  request.studies.push_back(study);
 }
 
-void reproduce_e1(const Request& request) {
+void reproduce_e1(Request& request) {
   reproduce_case(request, [](const study::CaseOptions&) { return study::workload_analysis(); });
   draw("plot_case_study.py", request);
 }
-void reproduce_e2(const Request& request) {
+void reproduce_e2(Request& request) {
   reproduce_case(request, study::analytical_model);
   draw("plot_case_study.py", request);
 }
 
-void reproduce_e3(const Request& request) {
+void reproduce_e3(Request& request) {
   reproduce_case(request, study::memory_balance);
   draw("plot_case_study.py", request);
 }
-void reproduce_e4(const Request& request) { reproduce_case(request, study::time_shares); }
-void reproduce_e8(const Request& request) { reproduce_case(request, study::energy_and_area); }
+void reproduce_e4(Request& request) {
+  reproduce_case(request, study::time_shares);
+  draw("plot_case_study.py", request);
+}
+void reproduce_e5(Request& request) {
+  reproduce_case(request, study::fusion);
+  draw("plot_case_study.py", request);
+}
+void reproduce_e8(Request& request) { reproduce_case(request, study::energy_and_area); }
 
 struct Experiment {
   const char* name;
   const char* summary;
-  void (*run)(const Request& request);
+  void (*run)(Request& request);
 };
 
 constexpr Experiment kExperiments[] = {
@@ -149,12 +174,30 @@ constexpr Experiment kExperiments[] = {
     {"E2", "analytical model (the same, section 3.3) and its error against simulation", reproduce_e2},
     {"E3", "splits of the on-chip memory (the same, section 3.4.3)", reproduce_e3},
     {"E4", "where time goes with non-linear operations on a CPU and on the accelerator (the same, sections 3.4.2 to 3.4.4)", reproduce_e4},
+    {"E5", "softmax and LayerNorm in the read-out of the product before them (the same, section 5.5.2)", reproduce_e5},
     {"E8", "energy and area of the units for non-linear operations (the same, section 3.4.4)", reproduce_e8},
     {"sdpa", "attention on streaming dataflow (Sohn, Zhang, Olukotun, arXiv 2404.16629)", reproduce_sdpa},
 };
 
+// What --machine and --set change, wherever they stand.
+std::vector<config::Setting> settings_of(const Arguments& arguments) {
+  std::vector<config::Setting> settings;
+  if (arguments.has("machine")) {
+    const std::string name = arguments.get<std::string>("machine");
+    const config::MachineConfig machine = config::load_machine(name);
+    for (const config::Parameter& parameter : config::parameters(machine.params)) {
+      if (machine.origins.count(parameter.key) != 0)
+        settings.push_back({parameter.key, parameter.value(), machine.origins.at(parameter.key)});
+    }
+  }
+  if (arguments.has("set")) {
+    for (const std::string& text : arguments.get<std::vector<std::string>>("set")) settings.push_back(config::parse_set(text));
+  }
+  return settings;
+}
+
 // Experiments of the case study that the command will have; until then it says so.
-constexpr const char* kMissing[] = {"E5", "E6", "E7"};
+constexpr const char* kMissing[] = {"E6", "E7"};
 
 }  // namespace
 
@@ -171,7 +214,10 @@ int run_reproduce(const Words& words) {
   arguments
       .add("out", po::value<std::string>()->value_name("DIR"),
            "directory of the tables (EXPERIMENT.csv, EXPERIMENT.md) and plots")
-      .add_switch("quick", "E1 to E8: the shortest sequences only")
+      .add("machine", po::value<std::string>()->value_name("FILE|PRESET"),
+           "what it sets is set on every machine of the experiment, to see how results move")
+      .add("set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"), "the same for one parameter; repeatable")
+      .add_switch("quick", "the shortest sequences and fewer variants only")
       .add_switch("quiet", "print errors only")
       .positional("an experiment, or all", 1, 1);
   add_jobs_option(arguments);
@@ -184,6 +230,7 @@ int run_reproduce(const Words& words) {
   request.jobs = jobs_option(arguments);
   request.quiet = arguments.has("quiet");
   request.quick = arguments.has("quick");
+  request.settings = settings_of(arguments);
   std::string built;
   for (const std::string& each : names) built += (built.empty() ? "" : ", ") + each;
   for (const char* missing : kMissing) {
@@ -196,10 +243,15 @@ int run_reproduce(const Words& words) {
   std::error_code error;
   std::filesystem::create_directories(request.directory, error);
   if (error) throw ConfigError(fmt::format("{}: {}", request.directory, error.message()));
+  // Before minutes of simulation, not after them.
+  if (access(request.directory.c_str(), W_OK) != 0)
+    throw ConfigError(fmt::format("{}: {}", request.directory, std::strerror(errno)));
   for (const Experiment& experiment : kExperiments) {
     if (name == "all" || name == experiment.name) experiment.run(request);
   }
   if (name == "all") {
+    study::write_report(request.studies, request.directory);
+    if (!request.quiet) fmt::print("all experiments on one page: {}/CASE_STUDY.md\n", request.directory);
     std::string missing;
     for (const char* each : kMissing) missing += (missing.empty() ? "" : ", ") + std::string(each);
     fmt::print(stderr, "systole: not built yet, and not part of all: {}\n", missing);

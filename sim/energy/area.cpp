@@ -25,6 +25,11 @@ double normaliser_arithmetic_area(int lanes) {
                                        kNormaliserAddersPerLane * cost_of(Event::kAdd32).square_micrometres);
 }
 
+EnergyRange scaled_energy(double energy, double from_nm, double to_nm) {
+  const double ratio = to_nm / from_nm;
+  return {energy * ratio * ratio * ratio, energy * ratio};
+}
+
 double scaled_area(double area, double from_nm, double to_nm) { return area * (to_nm / from_nm) * (to_nm / from_nm); }
 
 }  // namespace systole::energy

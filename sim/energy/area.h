@@ -25,6 +25,12 @@ inline constexpr double kNormaliserMultipliersPerLane = 9;
 inline constexpr double kNormaliserAddersPerLane = 19;
 // In 45 nm.
 [[nodiscard]] double normaliser_arithmetic_area(int lanes);
+// Energy of an event in another process: with the voltage scaled like the feature size (Dennard et al., 1974: the cube of it), and
+// at the same voltage (capacitance alone). What a process does lies between.
+struct EnergyRange {
+  double least = 0, most = 0;
+};
+[[nodiscard]] EnergyRange scaled_energy(double energy, double from_nm, double to_nm);
 // Ideal scaling of an area with the square of the feature size.
 [[nodiscard]] double scaled_area(double area, double from_nm, double to_nm);
 

@@ -67,6 +67,10 @@ void areas(std::vector<CaseRow>& rows) {
           normaliser, accelerator)));
   const double before = layout.accelerator();
   const double after = energy::area_of(config::preset_machine("survey-64-256").params).accelerator();
+  context(rows, "area of the accelerator, 256/64 KiB, in 22 nm, mm^2", layout.accelerator() * 1e-6,
+          "published layout (DAC 2021, figure 6): array 116, scratchpad 544, accumulator 146, rest 52 thousand um^2");
+  context(rows, "area of the normaliser's arithmetic, scaled ideally to 22 nm, mm^2",
+          energy::scaled_area(normaliser, kTableNm, kLayoutNm) * 1e-6, "9 multipliers and 19 adders of 32 bits a lane, 16 lanes, figure 15");
   context(
       rows, "section 3.4.3: area of the accelerator with 64/256 instead of 256/64 KiB, %", 100 * (after / before - 1),
       "\"virtually no change\" in the paper; the layout's accumulator takes 7 % more area per KiB than its scratchpad");
@@ -102,7 +106,7 @@ CaseStudy energy_and_area(const CaseOptions& options) {
   study.rows.push_back(
       compared(fmt::format("section 3.4.4: latency added by the normaliser's operations, % of the total, l={}", rows),
                "8", 100 * added / total,
-               "ours runs LayerNorm as a pass of its own over 32-bit results in memory, as the published software does "
+               "of it softmax, GELU, LayerNorm and 32-bit results in the next rows: ours runs LayerNorm as a pass of its own over 32-bit results in memory, as the published software does "
                "by default; the next "
                "rows have the parts"));
   context(study.rows, "of it softmax, %", 100 * softmax / total,
@@ -137,6 +141,10 @@ CaseStudy energy_and_area(const CaseOptions& options) {
     context(study.rows, fmt::format("{}: energy, uJ", runs[r].id), energy.total_pj() * 1e-6,
             fmt::format("{} cycles; energy-delay product {:.4g} J x cycles", numbers[r].cycles,
                         energy.total_pj() * 1e-12 * static_cast<double>(numbers[r].cycles)));
+    const energy::EnergyRange in_22_nm = energy::scaled_energy(energy.on_chip_pj(), 45, 22);
+    context(study.rows, fmt::format("{}: energy on the chip in 22 nm, uJ, at most", runs[r].id), in_22_nm.most * 1e-6,
+            fmt::format("{:.4g} uJ in 45 nm; at the same voltage, and {:.4g} uJ if the voltage scaled ideally too",
+                        energy.on_chip_pj() * 1e-6, in_22_nm.least * 1e-6));
     for (const energy::EnergyPart& part : energy.parts)
       context(study.rows, fmt::format("{}: energy, {}, uJ", runs[r].id, part.name), part.picojoules * 1e-6,
               fmt::format("{:.0f} x {}", part.count, part.unit));

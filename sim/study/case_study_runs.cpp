@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "isa/instruction.h"
+#include "sim/base/crc32.h"
 #include "sim/base/errors.h"
 #include "sim/base/file.h"
 #include "sim/base/memory.h"
@@ -21,6 +21,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using workloads::LayerProducts;
+using workloads::NormalisedProduct;
 using workloads::PublishedLayer;
 
 // Everything that the numbers of a run depend on.
@@ -29,12 +30,14 @@ std::string identity(const CaseRun& run, const std::string& version) {
   if (const auto* layer = std::get_if<PublishedLayer>(&run.layer)) {
     text += fmt::format(" layer {} {} {} {} {} {} {}", layer->hidden, layer->expansion, layer->heads, layer->rows,
                         layer->cached, layer->cross_keys, layer->fused_norm);
+  } else if (const auto* pair = std::get_if<NormalisedProduct>(&run.layer)) {
+    text += fmt::format(" pair {} {} {} {} {} {}", static_cast<int>(pair->norm), pair->rows, pair->columns, pair->inner, pair->fused,
+                        pair->values);
   } else {
     const auto& products = std::get<LayerProducts>(run.layer);
-    text += fmt::format(" products {} {} {} {} {} {}", products.rows, products.model, products.feed_forward,
-                        products.heads, products.wide_results, products.biases);
+    text += fmt::format(" products {} {} {} {} {} {} {} {}", products.rows, products.model, products.feed_forward, products.heads,
+                        products.wide_results, products.biases, products.searched_tiles, static_cast<int>(products.cpu));
   }
-  text += fmt::format(" host {}", run.host_cycles_per_loop);
   for (const config::Parameter& parameter : config::parameters(run.machine.params))
     text += fmt::format(" {}={}", parameter.key, parameter.value());
   return text;
@@ -63,33 +66,27 @@ CaseNumbers from_json(const Json& json) {
   return numbers;
 }
 
-// A gap in front of the configuration of each loop: the host computes the loop's arguments.
-void add_host_time(isa::Program& program, std::uint64_t cycles) {
-  std::vector<isa::Item> items;
-  items.reserve(program.items.size());
-  bool in_loop = false;  // between the first configuration of a loop and its start
-  for (const isa::Item& item : program.items) {
-    if (item.kind == isa::ItemKind::kCommand) {
-      const std::optional<isa::Op> op = isa::decode(item.instruction);
-      if (op == isa::Op::kLoopWsBounds && !in_loop) {
-        items.push_back({isa::ItemKind::kGap, {}, cycles});
-        in_loop = true;
-      }
-      if (op == isa::Op::kLoopWs) in_loop = false;
-    }
-    items.push_back(item);
+isa::Program program_of(const CaseRun& run) {
+  const kernels::Target target = run::target_of(run.machine.params);
+  if (const auto* layer = std::get_if<PublishedLayer>(&run.layer)) return workloads::published_layer(*layer, target);
+  if (const auto* pair = std::get_if<NormalisedProduct>(&run.layer)) return workloads::normalised_product(*pair, target);
+  return workloads::layer_products(std::get<LayerProducts>(run.layer), target);
+}
+
+std::uint64_t checksum(const isa::Program& program, const Memory& memory) {
+  for (const isa::Symbol& symbol : program.symbols) {
+    if (symbol.name == "result") return crc32_of(memory.at(symbol.address, symbol.bytes), symbol.bytes);
   }
-  program.items = std::move(items);
+  SYSTOLE_CHECK(false);
+  return 0;
 }
 
 CaseNumbers simulate(const CaseRun& run) {
-  const kernels::Target target = run::target_of(run.machine.params);
-  const auto* layer = std::get_if<PublishedLayer>(&run.layer);
-  isa::Program program = layer != nullptr ? workloads::published_layer(*layer, target)
-                                          : workloads::layer_products(std::get<LayerProducts>(run.layer), target);
-  if (run.host_cycles_per_loop != 0) add_host_time(program, run.host_cycles_per_loop);
+  const isa::Program program = program_of(run);
+  const auto* pair = std::get_if<NormalisedProduct>(&run.layer);
+  const bool values = pair != nullptr && pair->values;
   run::SimulationSettings settings;
-  settings.timing_only = true;
+  settings.timing_only = !values;
   settings.check = false;
   Memory memory;
   const run::ProgramRun result = run::simulate(program, memory, run.machine, settings);
@@ -105,6 +102,7 @@ CaseNumbers simulate(const CaseRun& run) {
   for (const hw::RegionCycles& region : result.machine.regions)
     numbers.regions.at(region.region).cycles += region.cycles;
   for (const hw::Counter& counter : result.machine.counters) numbers.counters[counter.name] = counter.value;
+  if (values) numbers.counters[kResultChecksum] = checksum(program, memory);
   return numbers;
 }
 
@@ -124,14 +122,22 @@ std::optional<CaseNumbers> stored(const std::string& file, const std::string& ru
 double CaseNumbers::utilisation(int dim) const { return run::utilisation(macs, cycles, dim); }
 
 std::uint64_t CaseNumbers::cycles_of(const std::string& name) const {
+  std::uint64_t sum = 0;
+  bool found = false;
   for (const Region& region : regions) {
-    if (region.name == name) return region.cycles;
+    if (region.name != name) continue;
+    sum += region.cycles;
+    found = true;
   }
-  SYSTOLE_CHECK(false);
-  return 0;
+  SYSTOLE_CHECK(found);
+  return sum;
 }
 
-std::vector<CaseNumbers> run_cases(const std::vector<CaseRun>& runs, const CaseOptions& options) {
+std::vector<CaseNumbers> run_cases(const std::vector<CaseRun>& asked, const CaseOptions& options) {
+  std::vector<CaseRun> runs = asked;
+  if (!options.settings.empty()) {
+    for (CaseRun& run : runs) run.machine = config::change_machine(run.machine, options.settings);
+  }
   const std::string folder = options.directory + "/runs";
   std::error_code error;
   std::filesystem::create_directories(folder, error);
@@ -152,21 +158,34 @@ std::vector<CaseNumbers> run_cases(const std::vector<CaseRun>& runs, const CaseO
     }
   }
   std::size_t done = first.size() - missing.size();
-  options.progress(fmt::format("{} of {} runs", done, first.size()));
+  options.progress(missing.empty() ? "" : runs[missing[0]].id, done, first.size());
+  // What cannot be lowered is said before minutes of simulation, not after them.
   std::string failure;
+  const auto fail = [&](const CaseRun& run, const std::string& why) {
+    failure += fmt::format("{}{}: {}", failure.empty() ? "" : "\n", run.id, why);
+  };
+  for (const std::size_t r : missing) {
+    try {
+      (void)hw::buildable(runs[r].machine.params);
+      (void)program_of(runs[r]);
+    } catch (const ConfigError& refused) {
+      fail(runs[r], refused.what());
+    }
+  }
+  if (!failure.empty()) throw ConfigError(failure);
   run_tasks(
       missing.size(), options.jobs, [&](std::size_t task) { return to_json(simulate(runs[missing[task]])).dump(); },
       [&](std::size_t task, const TaskResult& result) {
         const std::size_t r = missing[task];
-        options.progress(fmt::format("{} of {} runs: {}", ++done, first.size(), runs[r].id));
         if (result.end == TaskEnd::kConfigError) {
-          failure += fmt::format("{}{}: {}", failure.empty() ? "" : "\n", runs[r].id, result.text);
+          fail(runs[r], result.text);
           return;
         }
         const Json json = Json::parse(text_or_throw(result));
         numbers[r] = from_json(json);
         const Json file = {{"run", identity(runs[r], options.version)}, {"numbers", json}};
         write_atomically(file_of(r), file.dump(2) + "\n");
+        options.progress(runs[r].id, ++done, first.size());
       });
   if (!failure.empty()) throw ConfigError(failure);
   for (std::size_t r = 0; r < runs.size(); ++r) numbers[r] = numbers[first[runs[r].id]];

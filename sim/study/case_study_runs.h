@@ -9,6 +9,7 @@
 
 #include "sim/config/machine_config.h"
 #include "sim/study/case_study.h"
+#include "workloads/case_study/fusion.h"
 #include "workloads/case_study/products.h"
 #include "workloads/lower/published.h"
 
@@ -16,13 +17,11 @@ namespace systole::study {
 
 struct CaseRun {
   std::string id;  // names the file
-  std::variant<workloads::PublishedLayer, workloads::LayerProducts> layer;
+  std::variant<workloads::PublishedLayer, workloads::LayerProducts, workloads::NormalisedProduct> layer;
   config::MachineConfig machine;
-  // Cycles that the host computes before each matrix-multiplication loop it starts; 0: its commands are ready.
-  std::uint64_t host_cycles_per_loop = 0;
 };
 
-// Of one layer, in time only.
+// Of one layer, in time only; of a pair of operators also the checksum of its result when it has values.
 struct CaseNumbers {
   struct Region {
     std::string name;
@@ -33,9 +32,12 @@ struct CaseNumbers {
   std::map<std::string, std::uint64_t> counters;
 
   [[nodiscard]] double utilisation(int dim) const;
-  // Cycles of the region of that name; throws InternalError when there is none.
+  // Cycles of all regions of that name; throws InternalError when there is none.
   [[nodiscard]] std::uint64_t cycles_of(const std::string& region) const;
 };
+
+// Counter of a run with values: CRC-32 of its result.
+inline constexpr const char* kResultChecksum = "study.result_crc";
 
 // In the order of `runs`. Throws ConfigError when a machine cannot run its layer, naming both.
 [[nodiscard]] std::vector<CaseNumbers> run_cases(const std::vector<CaseRun>& runs, const CaseOptions& options);

@@ -126,6 +126,10 @@ TEST(StreamCommand, bad_input_ends_with_2_and_says_what_is_near) {
       {{"reproduce", "sdpa"}, "--out DIR is missing"},
       {{"reproduce", "sdap", "--out", directory.path("out")}, "nearest: 'sdpa'"},
       {{"reproduce", "sdpa", "--out", "/proc/none"}, "/proc/none"},
+      {{"reproduce", "E33", "--out", directory.path("out")}, "nearest: 'E3'"},
+      {{"reproduce", "E5", "--quick", "--set", "accumulator.kib=16", "--out", directory.path("out")}, "needs 512 accumulator"},
+      {{"reproduce", "E4", "--quick", "--set", "sfu.normaliser=0", "--out", directory.path("out")}, "sfu.normaliser=1"},
+      {{"reproduce", "E3", "--set", "scratchpad.kb=16", "--out", directory.path("out")}, "nearest: 'scratchpad.kib'"},
   };
   for (const auto& [words, message] : cases) {
     const Outcome outcome = run(words);

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "hw/params/host_costs.h"
 #include "sim/base/errors.h"
 #include "sim/base/file.h"
 #include "sim/study/case_study_runs.h"
@@ -87,6 +88,64 @@ TEST_F(RunsTest, a_machine_that_cannot_run_its_layer_is_named) {
     EXPECT_EQ(std::string(error.what()),
               "layer: the published layer needs softmax, LayerNorm and GELU: sfu.normaliser=1");
   }
+}
+
+TEST_F(RunsTest, an_interrupted_study_goes_on_where_it_stopped) {
+  std::vector<CaseRun> runs;
+  for (const int kib : {64, 128, 256}) {
+    const auto machine = config::change_machine(config::preset_machine("survey-baseline"), {{"scratchpad.kib", std::to_string(kib), ""}});
+    runs.push_back({"small-" + std::to_string(kib), small(), machine});
+  }
+  // Killed after the first run has been stored.
+  options_.progress = [](const std::string&, std::size_t done, std::size_t) {
+    if (done == 1) throw ConfigError("killed");
+  };
+  EXPECT_THROW((void)run_cases(runs, options_), ConfigError);
+  std::vector<std::size_t> steps;
+  options_.progress = [&](const std::string&, std::size_t done, std::size_t total) {
+    EXPECT_EQ(total, 3u);
+    steps.push_back(done);
+  };
+  EXPECT_EQ(run_cases(runs, options_).size(), 3u);
+  EXPECT_GE(steps.at(0), 1u);  // what was there
+  steps.clear();
+  EXPECT_EQ(run_cases(runs, options_).size(), 3u);
+  EXPECT_EQ(steps, (std::vector<std::size_t>{3}));
+}
+
+TEST_F(RunsTest, settings_change_every_machine) {
+  const std::vector<CaseRun> runs = {{"small", small(), config::preset_machine("survey-baseline")}};
+  const std::uint64_t cycles = run_cases(runs, options_)[0].cycles;
+  options_.settings = {{"memory.latency", "200", "--set"}};
+  EXPECT_GT(run_cases(runs, options_)[0].cycles, cycles);
+}
+
+TEST(NormalisedProduct, fused_and_separate_programs_leave_the_same_bytes) {
+  const std::string directory = (std::filesystem::temp_directory_path() / ("systole_pairs_" + std::to_string(::getpid()))).string();
+  CaseOptions options;
+  options.directory = directory;
+  for (const workloads::PairNorm norm : {workloads::PairNorm::kSoftmax, workloads::PairNorm::kLayerNorm}) {
+    std::vector<CaseRun> runs;
+    for (const bool fused : {false, true})
+      runs.push_back({fused ? "fused" : "plain", workloads::NormalisedProduct{norm, 40, 100, 48, fused, true},
+                      config::preset_machine("survey-256-256")});
+    const std::vector<CaseNumbers> numbers = run_cases(runs, options);
+    EXPECT_EQ(numbers[0].counters.at(kResultChecksum), numbers[1].counters.at(kResultChecksum));
+    EXPECT_GT(numbers[0].cycles_of("norm"), 0u);
+  }
+  std::filesystem::remove_all(directory);
+}
+
+TEST(Products, the_cpu_takes_what_its_costs_say) {
+  const std::string directory = (std::filesystem::temp_directory_path() / ("systole_cpu_" + std::to_string(::getpid()))).string();
+  CaseOptions options;
+  options.directory = directory;
+  workloads::LayerProducts layer = small();
+  layer.cpu = workloads::LayerProducts::Cpu::kNeeded;
+  const CaseNumbers numbers = run_cases({{"cpu", layer, config::preset_machine("survey-baseline")}}, options)[0];
+  const double softmax = hw::host_cycles(hw::HostKernel::kSoftmax, hw::HostCode::kLibm, hw::host_dram(30), 32, 32 * 16);
+  EXPECT_NEAR(static_cast<double>(numbers.cycles_of("softmax")), softmax, 10);
+  std::filesystem::remove_all(directory);
 }
 
 }  // namespace
