@@ -85,11 +85,11 @@ TEST_F(SweepTest, results_are_in_order_and_refused_points_say_why) {
   EXPECT_EQ(outcome.results[2].cycles, 128064u);
   EXPECT_EQ(outcome.results[3].status, "refused: does not fit, \"really\"");
   EXPECT_EQ(read_file(directory_ + "/results.csv"),
-            "scratchpad.kib,accumulator.kib,workload,status,cycles,utilization,energy_pj,cpu_seconds,seq,layers,batch,generate\n"
-            "64,64,bert-base,ok,64064,0.500000,,0.000,0,0,1,0\n"
-            "64,256,bert-base,\"refused: does not fit, \"\"really\"\"\",,,,,0,0,1,0\n"
-            "128,64,bert-base,ok,128064,0.500000,,0.000,0,0,1,0\n"
-            "128,256,bert-base,\"refused: does not fit, \"\"really\"\"\",,,,,0,0,1,0\n");
+            "scratchpad.kib,accumulator.kib,workload,status,cycles,utilization,energy_pj,cpu_seconds,seq,layers,batch,generate,tiler\n"
+            "64,64,bert-base,ok,64064,0.500000,,0.000,0,0,1,0,search\n"
+            "64,256,bert-base,\"refused: does not fit, \"\"really\"\"\",,,,,0,0,1,0,search\n"
+            "128,64,bert-base,ok,128064,0.500000,,0.000,0,0,1,0,search\n"
+            "128,256,bert-base,\"refused: does not fit, \"\"really\"\"\",,,,,0,0,1,0,search\n");
 }
 
 TEST_F(SweepTest, a_second_run_reuses_what_is_done_and_still_valid) {
