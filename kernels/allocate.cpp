@@ -10,12 +10,12 @@
 namespace systole::kernels {
 
 Allocator::Allocator(isa::Program& program, int dim, std::uint64_t first_address)
-    : program_(program), dim_(static_cast<std::uint64_t>(dim)), next_(round_up(first_address, kRowAlignment)) {}
+    : program_(program), dim_(static_cast<std::uint64_t>(dim)), next_(round_up(first_address, kPage)) {}
 
 Matrix Allocator::matrix(const std::string& name, std::uint64_t rows, std::uint64_t cols, Element element) {
   SYSTOLE_CHECK(rows >= 1 && cols >= 1);
   Matrix m{next_, rows, cols, round_up(cols * bytes_of(element), kRowAlignment), element};
-  next_ += m.stride * (rows == 1 ? 1 : round_up(rows, dim_));
+  next_ = round_up(next_ + m.stride * (rows == 1 ? 1 : round_up(rows, dim_)), kPage);
   if (next_ > Memory::kDefaultBase + Memory::kDefaultBytes) {
     throw ConfigError(fmt::format("tensor '{}' ({} x {}) does not fit: the workload needs more than {} MiB of main memory",
                                   name, rows, cols, Memory::kDefaultBytes >> 20));

@@ -14,6 +14,9 @@ class Allocator {
  public:
   // A row starts on a boundary of one largest memory request, so that no row needs two requests where one would do.
   static constexpr std::uint64_t kRowAlignment = 64;
+  // A matrix has its pages for itself: then what an access costs does not depend on what lies beside its matrix, and equal layers cost equal
+  // cycles.
+  static constexpr std::uint64_t kPage = 4096;
   // The first page stays free, as in a program image.
   static constexpr std::uint64_t kFirstAddress = Memory::kDefaultBase + 0x1000;
 

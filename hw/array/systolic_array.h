@@ -21,6 +21,10 @@ class SystolicArray : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override {
+    r(row_);
+    r.count(rows_written_);
+  }
 
   [[nodiscard]] std::uint64_t rows_written() const { return rows_written_; }
 

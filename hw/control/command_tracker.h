@@ -52,6 +52,11 @@ class CommandTracker {
     return false;
   }
 
+  void residual(Residual& r) {
+    r.rest(!busy());
+    r.time(offered_in_);
+  }
+
  private:
   // Index of the lowest entry whose work is done.
   [[nodiscard]] std::optional<unsigned> completed() const {

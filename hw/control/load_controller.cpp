@@ -165,4 +165,19 @@ std::string LoadController::state_text() const {
   return fmt::format("{} commands waiting, row {}, loads in flight: {}", in_command_.size(), row_, tracker_.busy() ? "yes" : "no");
 }
 
+void LoadController::residual(Residual& r) {
+  r.rest(state_ == State::kWait && row_ == 0);
+  tracker_.residual(r);
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    LoadState& state = states_[i];
+    const Residual::Setting setting = Residual::load_setting(i);
+    r.setting(setting, state.stride);
+    r.setting(setting, state.block_stride);
+    r.setting(setting, state.pixel_repeats);
+    r.setting(setting, state.shrink);
+    r.named(Residual::Name::kScale, state.scale, setting);
+  }
+  ledger_.residual(r);
+}
+
 }  // namespace systole::hw

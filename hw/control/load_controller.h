@@ -21,6 +21,7 @@ class LoadController final : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override;
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
 
  private:

@@ -304,4 +304,29 @@ std::string StoreController::state_text() const {
   return fmt::format("{} commands waiting, row {}, stores in flight: {}", in_command_.size(), row_, tracker_.busy() ? "yes" : "no");
 }
 
+// The shift and the width of sums change values only.
+void StoreController::residual(Residual& r) {
+  r.rest(state_ == State::kWait && counters_are_zero());
+  tracker_.residual(r);
+  r.setting(Residual::Setting::kStore, stride_);
+  r.setting(Residual::Setting::kStore, pool_.stride);
+  r.setting(Residual::Setting::kStore, pool_.size);
+  r.named(Residual::Name::kScale, constants_.scale, Residual::Setting::kStore);
+  r.setting(Residual::Setting::kActivation, constants_.activation);
+  r(constants_.stats_id);
+  r(constants_.affine_row);
+  r(constants_.rowscale_base);
+  for (std::int32_t* constant : {&constants_.qb, &constants_.qc, &constants_.qln2, &constants_.qln2_inv}) {
+    auto bits = static_cast<std::uint32_t>(*constant);
+    r.named(Residual::Name::kConstant, bits);
+    *constant = static_cast<std::int32_t>(bits);
+  }
+  for (std::uint32_t* field : {&pool_.out_dim, &pool_.out_rows, &pool_.out_cols, &pool_.rows, &pool_.cols,
+                               &pool_.upper_pad, &pool_.left_pad}) {
+    r(*field);
+  }
+  r.all(affine_blocks_);
+  ledger_.residual(r);
+}
+
 }  // namespace systole::hw

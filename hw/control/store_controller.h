@@ -22,6 +22,7 @@ class StoreController final : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override;
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
 
  private:

@@ -13,6 +13,10 @@ class DmaCrossbar final : public Unit {
               Channel<ResponseBeat>& out_writer);
 
   void evaluate(Cycle now) override;
+  void residual(Residual& r) override {
+    r.rest(!locked_);
+    r(last_winner_);
+  }
 
  private:
   void route_requests(Cycle now);

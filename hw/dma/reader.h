@@ -24,6 +24,13 @@ class ReadRequester final : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override {
+    r.rest(!row_ && !to_tlb_ && !translated_ && transactions_.in_flight() == 0);
+    r.count(requests_);
+    r.count(bytes_);
+    busy_.residual(r);
+    ledger_.residual(r);
+  }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
   [[nodiscard]] std::uint64_t requests() const { return requests_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
@@ -59,6 +66,10 @@ class BeatMerger final : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override {
+    r.rest(!current_);
+    ledger_.residual(r);
+  }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
 
  private:

@@ -7,6 +7,7 @@
 
 #include "hw/ports/burst.h"
 #include "sim/base/cycle.h"
+#include "sim/base/residual.h"
 
 namespace systole::hw {
 
@@ -25,8 +26,21 @@ class Tlb {
     return c.answered != now && !c.last_hit;
   }
 
- private:
   static constexpr int kPageBits = 12;
+
+  // Of clients that have nothing to translate.
+  void residual(Residual& r) {
+    if (!r.loads() && pending_from_ != kNever) remember();
+    for (Client& c : clients_) {
+      r(c.valid);
+      r.named(Residual::Name::kPage, c.page);
+      if (r.loads()) c.request.cycle = c.answered = kNever;
+    }
+    r(last_grant_);
+    if (r.loads()) pending_from_ = resolved_ = kNever;
+  }
+
+ private:
   // Input order of the TLB's arbiter: writer, reader (Scratchpad.scala io.tlb).
   static constexpr unsigned kClients = 2;
   static unsigned index(DmaClient client) { return client == DmaClient::kWriter ? 0 : 1; }
@@ -45,16 +59,17 @@ class Tlb {
     Cycle answered = kNever;   // cycle in which the TLB answered this client
   };
 
+  // The page of the last answer, remembered from the cycle behind it on.
+  void remember() {
+    clients_[pending_client_].valid = true;
+    clients_[pending_client_].page = pending_page_;
+    pending_from_ = kNever;
+  }
   // Arbitration in cycle `now` among the requests of the cycle before: round robin, the other client first.
   void resolve(Cycle now) {
     if (resolved_ == now) return;
     resolved_ = now;
-    if (pending_from_ != kNever) {
-      // The page of the last answer, remembered from the cycle behind it on.
-      clients_[pending_client_].valid = true;
-      clients_[pending_client_].page = pending_page_;
-      pending_from_ = kNever;
-    }
+    if (pending_from_ != kNever) remember();
     unsigned winner = kClients;
     for (unsigned step = 1; step <= kClients; ++step) {
       const unsigned i = (last_grant_ + step) % kClients;

@@ -25,6 +25,13 @@ class DmaWriter final : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override {
+    r.rest(state_ == State::kIdle && ids_busy_ == 0 && !to_tlb_ && !translated_ && !shadow_);
+    r.count(requests_);
+    r.count(bytes_);
+    busy_.residual(r);
+    ledger_.residual(r);
+  }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
   [[nodiscard]] std::uint64_t requests() const { return requests_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }

@@ -565,4 +565,38 @@ std::string ExecuteController::state_text() const {
   return text;
 }
 
+// Also of the links, whose registers are this unit's. The place of the next operation in the ring matters to nobody.
+void ExecuteController::residual(Residual& r) {
+  r.rest(state_ == State::kWait && !running_ && started_ == 0 && !pending_[0].valid && !pending_[1].valid);
+  r.rest(execute_.control.empty() && !execute_.control.growing() && !execute_.control.followed_by_input() && !execute_.flush);
+  r.time(taken_at_);
+  r(commands_left_);
+  r(a_transpose_);
+  r(bd_transpose_);
+  r(shift_);
+  r(a_stride_);
+  r(in_prop_flush_);
+  r.time(dataflow_since_);
+  for (unsigned& counter : counter_) r(counter);
+  r(a_offset_);
+  r(destination_cols_);
+  r(destination_garbage_);
+  r(execute_.flush_propagate);
+  r(execute_.a_through_transposer);
+  r(execute_.b_through_transposer);
+  r.time(execute_.steering_changed);
+  r.time(execute_.reply_at);
+  r(execute_.request_ready);
+  r(execute_.request_fired);
+  r(array_.config.weight_stationary);
+  r(array_.config.relu);
+  r(array_.config.c_stride);
+  for (std::uint64_t* counter : {&counters_.computes, &counters_.preloads, &counters_.configs, &counters_.operations, &counters_.overlapped,
+                                 &counters_.macs, &counters_.operand_rows}) {
+    r.count(*counter);
+  }
+  busy_.residual(r);
+  ledger_.residual(r);
+}
+
 }  // namespace systole::hw

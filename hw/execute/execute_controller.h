@@ -53,6 +53,7 @@ class ExecuteController : public Unit {
   // Throws ModelError for operations that hang the RTL or whose result it does not define.
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override;
 
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
   [[nodiscard]] const ExecuteCounters& counters() const { return counters_; }

@@ -251,4 +251,27 @@ std::string MeshInput::state_text() const {
                      execute_.control.empty() ? 0 : execute_.control.size(execute_.reply_at + 1), execute_.control.capacity(), array_.tags.size());
 }
 
+// The tags as well. Their numbers are compared by their distance from that of the last request.
+void MeshInput::residual(Residual& r) {
+  r.rest(!request_valid_ && written_ == 0 && !following_ && !announced_ && row_ == 0);
+  r.rest(array_.rows.empty());
+  r(flush_);
+  r(total_rows_);
+  r.time(fired_);
+  r(first_entered_);
+  array_.tags.residual(r, id_, ids_);
+  const auto stale = [&r](StaleEntry& entry) {
+    r(entry.weight_stationary);
+    r(entry.a_transpose);
+    r(entry.bd_transpose);
+    r(entry.shift);
+  };
+  for (std::size_t i = 0; i < stale_.size(); ++i) stale(stale_[(stale_next_ + i) % stale_.size()]);
+  stale(newest_);
+  r(newest_known_);
+  r(newest_reported_);
+  r.count(requests_);
+  r.count(rows_);
+}
+
 }  // namespace systole::hw

@@ -21,6 +21,7 @@ class MeshInput : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override;
 
   // Requests that entered the array, flushes included.
   [[nodiscard]] std::uint64_t requests() const { return requests_; }

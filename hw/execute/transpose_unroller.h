@@ -16,6 +16,10 @@ class TransposeUnroller : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override {
+    r.rest(state_ == State::kIdle);
+    r(transposes_weights_);
+  }
 
  private:
   enum class State : std::uint8_t { kIdle, kFirstCompute, kSecondPreload };

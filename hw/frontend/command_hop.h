@@ -13,6 +13,7 @@ class CommandHop final : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override { busy_.residual(r); }
   [[nodiscard]] BusyLine& busy() { return busy_; }   // commands wait in the input queue
 
  private:

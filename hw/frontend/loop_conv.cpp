@@ -204,4 +204,14 @@ void LoopConv::start_stage(LoopStage stage, unsigned slot) {
   SYSTOLE_CHECK(false);
 }
 
+// Convolutions are not repeated by hw/top/skip_ahead.h, so their registers do not matter; the loops of this unit never run.
+void LoopConv::residual(Residual& r) {
+  LoopUnroller::residual(r);
+  for (const ConvGenerator* generator : generators_) r.rest(!generator->active());
+  for (const CommandPipeline& pipeline : pipelines_) r.rest(pipeline.empty());
+  r(bias_base_);
+  r(execute_base_);
+  r(store_base_);
+}
+
 }  // namespace systole::hw

@@ -13,6 +13,8 @@ class LoopConv final : public LoopUnroller {
   LoopConv(const sc_core::sc_module_name& name, const FrontEndParams& params, Channel<Command>& in, Channel<Command>& out,
            Completions& completions, Channel<IssueCredits>& issue_credits);
 
+  void residual(Residual& r) override;
+
  private:
   [[nodiscard]] bool takes(isa::Op op) const override;
   void configure(Cycle now, const Command& command) override;

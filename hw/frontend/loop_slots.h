@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "sim/base/residual.h"
+
 namespace systole::hw {
 
 enum LoopStage : unsigned { kStageLoadA, kStageLoadB, kStageLoadD, kStageExecute, kStageStore, kLoopStages };
@@ -50,6 +52,11 @@ class LoopSlots {
   void retire_head() {
     slots_[head_] = Flags{};
     head_ ^= 1u;
+  }
+
+  void residual(Residual& r) {
+    r.rest(!any_configured());
+    r(head_);
   }
 
  private:

@@ -129,4 +129,12 @@ std::string LoopUnroller::state_text() const {
                      loads_in_flight_, executes_in_flight_, stores_in_flight_);
 }
 
+void LoopUnroller::residual(Residual& r) {
+  slots_.residual(r);
+  r.rest(loads_in_flight_ == 0 && executes_in_flight_ == 0 && stores_in_flight_ == 0 && !any_in_flight_);
+  r.count(emitted_);
+  busy_.residual(r);
+  ledger_.residual(r);
+}
+
 }  // namespace systole::hw

@@ -23,6 +23,7 @@ class LoopUnroller : public Unit {
 
   void evaluate(Cycle now) final;
   [[nodiscard]] std::string state_text() const final;
+  void residual(Residual& r) override;   // derived classes add their own
   [[nodiscard]] BusyLine& busy() { return busy_; }   // a command waits in the input queue, or a loop is configured
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
   [[nodiscard]] std::uint64_t commands_emitted() const { return emitted_; }

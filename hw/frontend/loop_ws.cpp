@@ -411,4 +411,20 @@ void LoopWs::start_store(unsigned slot, bool resadd) {
   store_.start(request);
 }
 
+void LoopWs::residual(Residual& r) {
+  LoopUnroller::residual(r);
+  for (TileLoad* load : {&load_a_, &load_b_, &load_d_}) load->residual(r);
+  execute_.residual(r);
+  store_.residual(r);
+  for (LoopWsLoop& loop : loops_) {
+    r(loop.a_start);
+    r(loop.b_end);
+    r(loop.resadd_start);
+  }
+  r(is_resadd_);
+  r(bias_base_);
+  r(execute_base_);
+  r(store_base_);
+}
+
 }  // namespace systole::hw

@@ -13,6 +13,9 @@ class LoopWs final : public LoopUnroller {
   LoopWs(const sc_core::sc_module_name& name, const FrontEndParams& params, Channel<Command>& in, Channel<Command>& out,
          Completions& completions, Channel<IssueCredits>& issue_credits);
 
+  // Of the loops' registers only what every loop is configured with anew is left out; see hw/top/work_key.h.
+  void residual(Residual& r) override;
+
  private:
   [[nodiscard]] bool takes(isa::Op op) const override;
   void configure(Cycle now, const Command& command) override;

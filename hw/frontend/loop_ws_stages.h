@@ -6,6 +6,7 @@
 
 #include "hw/frontend/operand_format.h"
 #include "isa/fields.h"
+#include "sim/base/residual.h"
 
 namespace systole::hw {
 
@@ -58,6 +59,13 @@ class TileLoad {
   [[nodiscard]] std::uint32_t major() const { return major_; }
   [[nodiscard]] isa::Instruction command(const OperandFormat& format, std::uint32_t dim) const;
   void advance();
+  // The slot and the iterators of the last loop are looked at by the other stages.
+  void residual(Residual& r) {
+    r.rest(idle());
+    r(request_.slot);
+    r(minor_);
+    r(major_);
+  }
 
  private:
   Request request_;
@@ -93,6 +101,13 @@ class LoopWsExecute {
   [[nodiscard]] isa::Op op() const;
   [[nodiscard]] isa::Instruction command(const OperandFormat& format, std::uint32_t dim) const;
   void advance();
+  void residual(Residual& r) {
+    r.rest(idle());
+    r(request_.slot);
+    r(i_);
+    r(j_);
+    r(k_);
+  }
 
  private:
   enum class State : std::uint8_t { kIdle, kPreload, kCompute };
@@ -126,6 +141,10 @@ class LoopWsStore {
   [[nodiscard]] isa::Op op() const { return state_ == State::kNormConfig ? isa::Op::kConfigNorm : isa::Op::kMvout; }
   [[nodiscard]] isa::Instruction command(const OperandFormat& format, std::uint32_t dim) const;
   void advance(std::uint32_t dim);
+  void residual(Residual& r) {
+    r.rest(idle());
+    r(request_.slot);
+  }
 
  private:
   enum class State : std::uint8_t { kIdle, kStore, kNormConfig, kNormStore };

@@ -8,6 +8,7 @@
 #include "isa/fields.h"
 #include "isa/instruction.h"
 #include "isa/local_address.h"
+#include "sim/base/residual.h"
 
 namespace systole::hw {
 
@@ -43,6 +44,16 @@ class OperandAnalyser {
   // Takes over a configuration command; others change nothing.
   void configure(isa::Op op, const isa::Instruction& instruction);
   [[nodiscard]] static bool is_load_state(std::uint64_t state) { return state < kLoadStates; }
+  void residual(Residual& r) {
+    r(a_stride_);
+    r(c_stride_);
+    r(a_transpose_);
+    r.setting(Residual::Setting::kStore, pooling_);
+    for (std::size_t state = 0; state < kLoadStates; ++state) {
+      r.setting(Residual::load_setting(state), block_stride_[state]);
+      r.setting(Residual::load_setting(state), extra_pixels_[state]);
+    }
+  }
 
  private:
   static constexpr unsigned kLoadStates = 3;   // GemminiConfigs.scala load_states

@@ -250,4 +250,18 @@ std::string ReservationStation::state_text() const {
   return text;
 }
 
+void ReservationStation::residual(Residual& r) {
+  for (const Queue& queue : queues_) r.rest(queue.used == 0 && queue.in_flight == 0 && queue.order_size == 0);
+  r(solitary_preload_);
+  r.rest(!loop_ws_credits_.load && !loop_ws_credits_.store && !loop_conv_credits_.load && !loop_conv_credits_.store);
+  analyser_.residual(r);
+  for (std::uint64_t& issued : counters_.issued) r.count(issued);
+  r.time(counter_answers_in_);
+  r.count(counters_.completed);
+  r.count(counters_.flushes);
+  r.count(counters_.counter_operations);
+  busy_.residual(r);
+  ledger_.residual(r);
+}
+
 }  // namespace systole::hw

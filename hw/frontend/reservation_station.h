@@ -34,6 +34,7 @@ class ReservationStation final : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override;
   // A command waits in the input queue, or an entry is in use; a preload that is alone and waits for its compute does not count.
   [[nodiscard]] BusyLine& busy() { return busy_; }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }

@@ -54,10 +54,39 @@ void IssuingHost::next_item(Cycle start) {
 }
 
 void IssuingHost::evaluate(Cycle now) {
-  if (item_start_ == kNever || now < item_start_) return;
+  if (item_start_ == kNever || now < item_start_ || held_) return;
+  if (!begun_) {
+    begun_ = true;
+    if (hold(now)) return;
+  }
+  go_on(now);
+}
+
+bool IssuingHost::hold(Cycle now) {
+  held_ = callbacks_.hold && callbacks_.hold(now);
+  return held_;
+}
+
+void IssuingHost::resume(Cycle now) {
+  SYSTOLE_CHECK(held_);
+  held_ = false;
+  go_on(now);
+}
+
+void IssuingHost::skip(Cycle now, const Stretch& stretch) {
+  SYSTOLE_CHECK(held_ && item_start_ == now);
+  for (const std::uint32_t accept : stretch.accepts) log_.accepts.push_back(now + accept);
+  for (const std::uint32_t fence : stretch.fences) log_.fences.push_back(now + fence);
+  item_ += stretch.items;
+  item_start_ = now + stretch.cycles;
+}
+
+void IssuingHost::go_on(Cycle now) {
   while (item_ < program_->items.size()) {
+    const bool fence = program_->items[item_].kind == isa::ItemKind::kFence;
     if (!play(program_->items[item_], now)) return;
     ++item_;
+    if (fence && hold(now)) return;
   }
   ledger_.enter(now, State::kIdle);
   item_start_ = kNever;

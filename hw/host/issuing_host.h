@@ -46,6 +46,15 @@ class IssuingHost final : public Unit {
   struct Callbacks {
     std::function<void(Cycle end)> done;
     std::function<void(const Boundary& boundary)> region;
+    // Before the first item and after each fence, if given: true holds the host until resume() or skip() in the same cycle.
+    std::function<bool(Cycle now)> hold{};
+  };
+  // What happens to a stretch of items, relative to its beginning.
+  struct Stretch {
+    std::size_t items = 0;
+    Cycle cycles = 0;
+    std::vector<std::uint32_t> accepts;
+    std::vector<std::uint32_t> fences;
   };
 
   IssuingHost(const sc_core::sc_module_name& name, const HostParams& params, Channel<Command>& out, Callbacks callbacks);
@@ -56,6 +65,16 @@ class IssuingHost final : public Unit {
   void start(const isa::Program& program);
 
   void evaluate(Cycle now) override;
+
+  // While held: the next item; go on; or go on behind a stretch that begins now, as if it had been played. Region items of the stretch are
+  // the caller's business.
+  [[nodiscard]] std::size_t next() const { return item_; }
+  void resume(Cycle now);
+  void skip(Cycle now, const Stretch& stretch);
+  void residual(Residual& r) override {
+    r(in_loop_);
+    ledger_.residual(r);
+  }
   [[nodiscard]] std::string state_text() const override;
   // The cycle from which on the running item waits for the accelerator; in the future while a gap lasts or the CPU computes.
   [[nodiscard]] Cycle item_start() const { return item_start_; }
@@ -65,6 +84,8 @@ class IssuingHost final : public Unit {
  private:
   enum class State : unsigned { kIdle, kBusy, kQueueFull, kFence, kHostOperation };
 
+  bool hold(Cycle now);
+  void go_on(Cycle now);
   // True when the item is done and the next one starts in this cycle.
   bool play(const isa::Item& item, Cycle now);
   bool play_command(const isa::Item& item, Cycle now);
@@ -85,6 +106,8 @@ class IssuingHost final : public Unit {
   std::size_t item_ = 0;
   Cycle item_start_ = kNever;   // kNever: nothing (more) to play
   bool in_loop_ = false;        // between the first configuration of a loop_ws and its start
+  bool begun_ = false;
+  bool held_ = false;
   Log log_;
   Ledger ledger_;
 };

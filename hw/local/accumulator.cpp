@@ -102,4 +102,22 @@ bool Accumulator::can_read(Cycle now, std::uint32_t row) const {
   return sub_bank.port_used_in != now && std::find(sub_bank.queue.begin(), sub_bank.queue.end(), row) == sub_bank.queue.end();
 }
 
+void Accumulator::residual(Residual& r) {
+  for (Bank& bank : banks_) {
+    bank.response->residual(r);
+    for (const PendingWrite& write : bank.pending) r.rest(write.cycle == kNever || r.now() - write.cycle > latency_);
+    r.time(bank.accumulate_offered_in);
+    r.time(bank.accumulated_in);
+    r.time(bank.blocked_in);
+    r(bank.last_sub_bank);
+    for (SubBank& sub_bank : bank.sub_banks) {
+      r.rest(sub_bank.queue.empty());
+      r.time(sub_bank.port_used_in);
+    }
+  }
+  r.time(last_accumulate_);
+  r(last_accumulate_bank_);
+  r.count(adder_conflicts_);
+}
+
 }  // namespace systole::hw

@@ -17,6 +17,7 @@ class Accumulator final : public Unit {
 
   // Only single-ported banks with sub-banks have something to do: they drain their write queues.
   void evaluate(Cycle now) override;
+  void residual(Residual& r) override;
 
   [[nodiscard]] std::uint32_t bank_of(std::uint32_t row) const { return row >> bank_shift_; }
   [[nodiscard]] std::uint32_t rows() const { return rows_; }

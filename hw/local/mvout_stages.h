@@ -27,6 +27,14 @@ struct MvoutQueues {
   Channel<StoreRow> issue;
   int rows = 0;        // in the three queues
   BusyLine busy;       // queues not empty
+
+  void residual(Residual& r) {
+    r.rest(rows == 0);
+    norm.residual(r);
+    scale.residual(r);
+    issue.residual(r);
+    busy.residual(r);
+  }
 };
 
 class MvoutScaleStage final : public Unit {
@@ -37,6 +45,10 @@ class MvoutScaleStage final : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override {
+    for (std::size_t i = 0; i < issue_slots_.size(); ++i) r(issue_slots_[(issue_slot_ + i) % issue_slots_.size()]);
+    ledger_.residual(r);
+  }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
 
  private:
@@ -70,6 +82,7 @@ class MvoutNormStage final : public Unit {
   void bind(NormaliserPort& normaliser) { normaliser_ = &normaliser; }
 
   void evaluate(Cycle now) override;
+  void residual(Residual&) override {}   // has no registers
 
  private:
   const int row_bits_;
@@ -84,6 +97,13 @@ class MvoutDispatch final : public Unit {
                 Accumulator& accumulator, MvoutQueues& queues, Channel<StoreRow>& in_row, Channel<StoreProgress>& out_progress);
 
   void evaluate(Cycle now) override;
+  // The queues as well.
+  void residual(Residual& r) override {
+    queues_.residual(r);
+    r.rest(affine_reads_ == 0);
+    r.time(last_read_);
+    ledger_.residual(r);
+  }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
 
  private:

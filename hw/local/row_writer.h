@@ -25,6 +25,10 @@ class RowWriter final : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override {
+    r.rest(pixel_repeats_left_ < 0 && accumulator_repeats_left_ < 0 && zero_column_ == 0 && !zero_block_);
+    ledger_.residual(r);
+  }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
 
  private:

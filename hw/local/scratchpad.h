@@ -28,6 +28,14 @@ class Scratchpad final : public Unit {
   // Member of the datapath group behind all who take responses or write, in front of all who read.
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override {
+    for (auto& bank : banks_) {
+      bank->latch.residual(r);
+      bank->stores.residual(r);
+    }
+    r(written_);
+    r.time(written_in_);
+  }
 
   void bind_operands(const OperandPort& operands) { operands_ = &operands; }
   // For who stands behind the array's operand reads: may another read of this bank start?

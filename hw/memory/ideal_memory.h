@@ -20,6 +20,12 @@ class IdealMemory final : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override {
+    r.rest(size_ == 0);
+    r(any_scheduled_);
+    r.time(last_scheduled_);
+    r.time(next_offer_);
+  }
 
  private:
   struct Answer {

@@ -195,6 +195,42 @@ class ArrayTags {
   }
 
   [[nodiscard]] unsigned size() const { return tag_count_; }
+
+  // Only tags of dropped results outlive their operation. Ids count modulo `ids` and are taken relative to `last`.
+  void residual(Residual& r, unsigned last, unsigned ids) {
+    r.rest(valid_count_ == 0);
+    const auto relative = [&](std::uint8_t& id) {
+      unsigned distance = (id + ids - last % ids) % ids;
+      r(distance);
+      if (r.loads()) id = static_cast<std::uint8_t>((last + distance) % ids);
+    };
+    unsigned count = tag_count_;
+    r(count);
+    if (r.loads()) {
+      tag_head_ = 0;
+      tag_count_ = count;
+      for (unsigned i = 0; i < count; ++i) tags_[i] = ArrayTag{};
+    }
+    for (unsigned i = 0; i < count; ++i) relative(tags_[slot(tag_head_ + i)].id);
+    unsigned rows = row_count_;
+    r(rows);
+    if (r.loads()) {
+      row_head_ = 0;
+      row_count_ = rows;
+    }
+    for (unsigned i = 0; i < rows; ++i) {
+      relative(rows_[slot(row_head_ + i)].id);
+      r(rows_[slot(row_head_ + i)].rows);
+    }
+    r.time(pushed_);
+    r(pushed_valid_);
+    r.time(tag_popped_);
+    r.time(rows_popped_);
+    r.rest(!popped_.valid || tag_popped_ != r.now());
+    r.time(completed_);
+    r(input_waits_);
+    r(controller_waits_);
+  }
   [[nodiscard]] const ArrayTag& at(unsigned index) const { return tags_[slot(tag_head_ + index)]; }
 
  private:

@@ -4,6 +4,7 @@
 
 #include "hw/ports/burst.h"
 #include "sim/base/cycle.h"
+#include "sim/base/residual.h"
 
 namespace systole::hw {
 
@@ -14,6 +15,9 @@ class PortLog {
   virtual void request(Cycle now, const RequestBeat& beat) = 0;    // valid and ready on channel A
   virtual void response(Cycle now, const ResponseBeat& beat) = 0;  // valid and ready on channel D
   virtual void response_stalled(Cycle cycles) = 0;                 // channel D valid and not ready, for so many cycles
+  // A log that only counts stands it that equal pieces of work are not simulated: residual() names the counts.
+  [[nodiscard]] virtual bool stands_repeats() const { return false; }
+  virtual void residual(Residual&) {}
 };
 
 }  // namespace systole::hw

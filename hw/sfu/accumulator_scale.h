@@ -21,6 +21,7 @@ class ScalePipeline final : public ScalePort {
   StoreRow pop(Cycle now) override { return rows_.pop(now); }
   [[nodiscard]] bool can_push(Cycle now) override { return rows_.can_push(now); }
   void push(Cycle now, const StoreRow& row) override { rows_.push(now, row); }
+  void residual(Residual& r) { rows_.residual(r); }
 
  private:
   Channel<StoreRow> rows_;
@@ -34,6 +35,15 @@ class SharedScaleUnits final : public Unit, public ScalePort {
   void bind(Unit& stage) { stage_ = &stage; }
 
   void evaluate(Cycle now) override;
+  void residual(Residual& r) override {
+    for (const Entry& entry : entries_) r.rest(!entry.valid);
+    r.rest(in_pipes_.empty());
+    r(head_);
+    r(tail_);
+    r.time(popped_in_);
+    r.time(pushed_in_);
+    r.all(last_grant_);
+  }
   [[nodiscard]] const StoreRow* front(Cycle now) override;
   StoreRow pop(Cycle now) override;
   [[nodiscard]] bool can_push(Cycle now) override;

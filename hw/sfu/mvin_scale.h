@@ -20,6 +20,14 @@ class MvinScale final : public Unit {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override {
+    for (const Entry& entry : entries_) r.rest(!entry.valid);
+    r.rest(repeats_left_ < 0 && in_pipes_.empty());
+    if (pipeline_) pipeline_->residual(r);
+    for (int* place : {&head_, &tail_}) r.named(Residual::Name::kTurn, *place, Residual::Setting::kScaledLoad);
+    static_assert(kEntries == Residual::kTurns);
+    for (int& grant : last_grant_) r.setting(Residual::Setting::kScaledLoad, grant);
+  }
 
  private:
   static constexpr int kEntries = 3;

@@ -93,6 +93,10 @@ void Normaliser::accept(Cycle now, const StoreRow& row) {
   activator_.pre_shift(stats.row);
   stats.count = static_cast<std::uint16_t>(stats.count + row.len);
   stats.elements_left = row.len;
+  if (row.norm == isa::NormCommand::kMean || row.norm == isa::NormCommand::kInvStddev || row.norm == isa::NormCommand::kInvSumExp) {
+    stats.zero_sum = zero_sums_ != nullptr && std::binary_search(zero_sums_->rows.begin(), zero_sums_->rows.end(), divided_);
+    ++divided_;
+  }
   switch (row.norm) {
     case isa::NormCommand::kReset: stats.state = State::kOutput; break;
     case isa::NormCommand::kMax: stats.state = State::kGetMax; break;
@@ -279,7 +283,7 @@ void Normaliser::step_division(int id, Cycle now) {
   if (stats.state == State::kGetMean || stats.state == State::kGetVariance) {
     if (lowest(State::kGetMean, State::kGetVariance) != id || !divider_.free_with_result(now)) return;
     if (sum_lane_id_ >= 0 || lanes_busy(sum_lanes_, now)) return;
-    const bool special = activator_.has_values() && stats.sum == 0;
+    const bool special = sum_is_zero(stats);
     divider_.start(now, special ? kSpecialOperand : params_.sfu.divider_latency);
     if (activator_.has_values()) stats.quotient = quotient(stats, now);
     stats.next = stats.state == State::kGetMean ? State::kWaitMean : State::kWaitVariance;
@@ -346,7 +350,7 @@ void Normaliser::step_exp(int id, Cycle now) {
     case State::kGetInvSumExp: {
       if (lowest(State::kGetInvSumExp) != id || !exp_divider_.free_with_result(now)) return;
       if (sum_lane_id_ >= 0 || lanes_busy(sum_lanes_, now)) return;
-      const bool special = activator_.has_values() && stats.sum == 0;
+      const bool special = sum_is_zero(stats);
       exp_divider_.start(now, special ? kSpecialOperand : params_.sfu.reciprocal_latency);
       stats.root = softmax_reciprocal(stats.sum);
       stats.next = State::kWaitInvSumExp;
@@ -414,6 +418,29 @@ std::string Normaliser::state_text() const {
     if (stats_[id].state != State::kIdle) text += fmt::format("statistics id {} in state {}; ", id, static_cast<int>(stats_[id].state));
   }
   return text;
+}
+
+void Normaliser::residual(Residual& r) {
+  for (const Stats& stats : stats_) r.rest(stats.state == State::kIdle);
+  r.rest(sum_lanes_.empty() && max_lanes_.empty());
+  r.count(divided_);
+  for (Server* server : {&divider_, &sqrt_, &reciprocal_, &exp_divider_}) {
+    r(server->used);
+    r.time(server->out);
+  }
+  // Products that were left over answer the next request.
+  for (Multiplier* multiplier : {&stddev_multiplier_, &exp_multiplier_}) {
+    std::size_t products = multiplier->products.size();
+    r(products);
+    multiplier->products.resize(products);
+    for (Multiplier::Product& product : multiplier->products) r.time(product.out);
+  }
+  r.time(evaluated_);
+  r(drained_);
+  r(output_taken_);
+  r.time(output_taken_in_);
+  r.all(free_);
+  ledger_.residual(r);
 }
 
 }  // namespace systole::hw

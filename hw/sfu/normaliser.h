@@ -9,6 +9,7 @@
 
 #include "hw/ports/hazard_log.h"
 #include "hw/ports/store_stages.h"
+#include "hw/ports/zero_sums.h"
 #include "hw/sfu/row_activator.h"
 #include "sim/kernel/unit.h"
 #include "sim/stats/ledger.h"
@@ -26,6 +27,9 @@ class Normaliser final : public Unit, public NormaliserPort {
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
+  void residual(Residual& r) override;
+  // For a machine without values.
+  void set_zero_sums(const ZeroSums* zero_sums) { zero_sums_ = zero_sums; }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
 
   [[nodiscard]] const StoreRow* output(Cycle now) override;
@@ -44,6 +48,7 @@ class Normaliser final : public Unit, public NormaliserPort {
   struct Stats {
     State state = State::kIdle;
     State next = State::kIdle;
+    bool zero_sum = false;       // without values: the row's sum is known to be 0
     bool done = false;           // becomes free in this cycle
     StoreRow row;
     int elements_left = 0;
@@ -112,12 +117,15 @@ class Normaliser final : public Unit, public NormaliserPort {
   void step_division(int id, Cycle now);
   void step_root(int id, Cycle now);
   void step_exp(int id, Cycle now);
+  [[nodiscard]] bool sum_is_zero(const Stats& stats) const { return activator_.has_values() ? stats.sum == 0 : stats.zero_sum; }
   [[nodiscard]] std::int64_t quotient(const Stats& stats, Cycle now) const;
   void account(Cycle now);
 
   const MachineParams params_;
   RowActivator& activator_;
   HazardLog* hazards_;
+  const ZeroSums* zero_sums_ = nullptr;
+  std::uint64_t divided_ = 0;   // rows so far whose sum is divided
   Unit* consumer_ = nullptr;
   Unit* producer_ = nullptr;
   std::vector<Stats> stats_;

@@ -15,6 +15,7 @@ class PassThrough final : public NormaliserPort {
   StoreRow take_output(Cycle now) override;
   [[nodiscard]] bool ready(Cycle now, int) override { return rows_.can_push(now); }
   void accept(Cycle now, const StoreRow& row) override { rows_.push(now, row); }
+  void residual(Residual& r) { rows_.residual(r); }
 
  private:
   RowActivator& activator_;

@@ -16,6 +16,8 @@ class RowHop final : public Unit {
     if (in_.front(now) != nullptr && out_.can_push(now)) out_.push(now, in_.pop(now));
   }
 
+  void residual(Residual&) override {}   // has no registers
+
  private:
   Channel<LoadedRow>& in_;
   Channel<LoadedRow>& out_;

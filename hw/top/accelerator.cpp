@@ -152,6 +152,8 @@ void Accelerator::register_units(Scheduler& scheduler, bool reverse_order) {
   datapath.insert(datapath.end(), {beat_merger_.get(), reader_.get(), load_controller_.get()});
   std::vector<Unit*> others = {command_queue_.get(), loop_conv_.get(), loop_ws_.get(), reservation_station_.get(), transpose_unroller_.get(),
                                store_controller_.get(), crossbar_.get()};
+  units_ = datapath;
+  units_.insert(units_.end(), others.begin(), others.end());
   if (reverse_order) std::reverse(others.begin(), others.end());
   if (reverse_order) scheduler.add_group("datapath", datapath);
   for (Unit* unit : others) scheduler.add(*unit);
@@ -216,6 +218,25 @@ std::vector<Counter> Accelerator::counters() const {
       {"sfu.overflow.variance", overflows.variance, "sums and squares of LayerNorm that did not fit 32 bits"},
       {"accumulator.adder_conflicts", accumulator_->adder_conflicts(), "cycles in which two banks used the shared adder; both sums are wrong in the RTL"},
   };
+}
+
+void Accelerator::set_zero_sums(const ZeroSums* zero_sums) {
+  if (normaliser_) normaliser_->set_zero_sums(zero_sums);
+}
+
+void Accelerator::residual(Residual& r) {
+  Channels& c = *channels_;
+  const auto empty = [&](auto&... channels) { (channels.residual(r), ...); };
+  empty(c.to_loop_conv, c.to_loop_ws, c.unrolled, c.loop_ws_credits, c.loop_conv_credits, c.loads, c.stores, c.to_transpose_unroller,
+        c.execute_queue, c.completions, c.row_requests, c.zero_rows, c.load_progress, c.mvin_queue, c.mvin_acc_queue, c.mvin_register,
+        c.mvin_acc_register, c.mvin_acc_scaled, c.pixel_register, c.store_rows, c.store_progress, c.write_register, c.reader_requests,
+        c.writer_requests, c.reader_responses, c.writer_responses);
+  c.tlb.residual(r);
+  for (Unit* unit : units_) unit->residual(r);
+  if (pass_through_) pass_through_->residual(r);
+  if (scale_pipeline_) scale_pipeline_->residual(r);
+  OverflowCounters& overflows = activator_->overflows();
+  for (std::uint64_t* count : {&overflows.gelu, &overflows.exp_sum, &overflows.variance}) r.count(*count);
 }
 
 }  // namespace systole::hw

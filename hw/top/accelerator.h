@@ -48,9 +48,15 @@ class Accelerator final : public sc_core::sc_module {
   // What the program asked for and did not get.
   [[nodiscard]] std::vector<std::string> warnings() const;
 
+  // For a machine without values; may be null.
+  void set_zero_sums(const ZeroSums* zero_sums);
+  // What all units carry into the next piece of work; only after register_units().
+  void residual(Residual& r);
+
  private:
   struct Channels;
   const MachineParams params_;
+  std::vector<Unit*> units_;   // all of them, once they are registered
   std::unique_ptr<Channels> channels_;
 
   // Front end.

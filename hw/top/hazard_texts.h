@@ -30,6 +30,7 @@ class HazardTexts final : public HazardLog {
   // A fault with the instruction it is about.
   [[nodiscard]] ModelError error_of(const CommandFault& fault) const;
   [[nodiscard]] std::vector<std::string> texts() const;
+  [[nodiscard]] bool any() const { return !texts_.empty(); }
 
  private:
   [[nodiscard]] bool is_new(std::uint32_t first, std::uint32_t second, const std::string& what);

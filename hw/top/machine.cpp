@@ -11,6 +11,8 @@
 #include "hw/memory/tlm_memory.h"
 #include "hw/top/accelerator.h"
 #include "hw/top/hazard_texts.h"
+#include "hw/top/skip_ahead.h"
+#include "hw/top/work_reader.h"
 
 namespace systole::hw {
 namespace {
@@ -32,21 +34,38 @@ UnitAccount account_of(const Ledger& ledger, const std::vector<std::uint64_t>& c
   return account;
 }
 
+// A machine that skips may have another one beside it.
+std::string module_name(const MachineOptions& options, const char* part) { return (options.skip_ahead ? "skipping_" : "") + std::string(part); }
+
 }  // namespace
+
+std::string cannot_skip_ahead(const MachineParams& params, const MachineOptions& options, const Memory& memory, const isa::Program& program) {
+  if (options.scheduler != SchedulerMode::kFast) return "only the fast scheduler skips";
+  if (options.tlm_memory || params.memory.model != MemoryModel::kIdeal) return "only the ideal memory can be put back into an earlier state";
+  if (!options.timing_only) return "the machine computes values";
+  if (options.port_log != nullptr && !options.port_log->stands_repeats()) return "every beat on the memory port is logged";
+  if (options.reverse_order) return "the units are in reverse order";
+  return WorkReader(params, memory, program).refusal();
+}
+
+std::string values_follow_order(const MachineParams& params, const Memory& memory, const isa::Program& program) {
+  return WorkReader(params, memory, program).memory_race();
+}
 
 struct Machine::Parts {
   Parts(const MachineParams& m, Memory& main_memory, const MachineOptions& run_options)
       : params(buildable(m)),
         options(run_options),
         memory(main_memory),
-        scheduler("scheduler", options.scheduler, sc_core::sc_time(1, sc_core::SC_NS)),
+        scheduler(module_name(options, "scheduler").c_str(), options.scheduler, sc_core::sc_time(1, sc_core::SC_NS)),
         hazards(params.revision),
         values(options.timing_only ? nullptr : std::make_unique<ValuePlane>(params, memory)),
-        accelerator("accelerator", params, values.get(), &hazards, commands, port_request, port_response),
-        host("host", host_params(), commands,
-             {[this](Cycle) { scheduler.stop(); }, [this](const IssuingHost::Boundary& boundary) { begin_region(boundary); }}),
+        accelerator(module_name(options, "accelerator").c_str(), params, values.get(), &hazards, commands, port_request, port_response),
+        host(module_name(options, "host").c_str(), host_params(), commands,
+             {[this](Cycle) { scheduler.stop(); }, [this](const IssuingHost::Boundary& boundary) { begin_region(boundary); }, [this](Cycle) { return hold(); }}),
         port(make_memory()) {
     for (BusyLine* line : accelerator.busy_lines()) host.watch(*line);
+    accelerator.set_zero_sums(options.zero_sums);
     if (options.reverse_order) {
       scheduler.add(*port);
       accelerator.register_units(scheduler, true);
@@ -70,16 +89,16 @@ struct Machine::Parts {
   }
   std::unique_ptr<Unit> make_memory() {
     if (options.tlm_memory) {
-      auto unit = std::make_unique<TlmMemory>("memory", params, *options.tlm_memory, scheduler, values.get(), port_request, port_response, options.port_log);
+      auto unit = std::make_unique<TlmMemory>(module_name(options, "memory").c_str(), params, *options.tlm_memory, scheduler, values.get(), port_request, port_response, options.port_log);
       tlm = unit.get();
       return unit;
     }
     switch (params.memory.model) {
       case MemoryModel::kIdeal:
         if (!options.resident.empty()) throw ConfigError("resident lines need the cache of memory.model = soc");
-        return std::make_unique<IdealMemory>("memory", params, memory, values.get(), port_request, port_response, options.port_log);
+        return std::make_unique<IdealMemory>(module_name(options, "memory").c_str(), params, memory, values.get(), port_request, port_response, options.port_log);
       case MemoryModel::kSoc: {
-        auto unit = std::make_unique<SocMemory>("memory", params, memory, values.get(), port_request, port_response, options.port_log, options.memory_log);
+        auto unit = std::make_unique<SocMemory>(module_name(options, "memory").c_str(), params, memory, values.get(), port_request, port_response, options.port_log, options.memory_log);
         for (const ResidentRange& range : options.resident) unit->place(range);
         soc = unit.get();
         return unit;
@@ -103,11 +122,33 @@ struct Machine::Parts {
     return result;
   }
 
-  struct Boundary {
-    std::uint32_t region = 0;
-    Cycle begin = 0;
-    std::vector<std::vector<std::uint64_t>> totals;
-  };
+  // ---- skip-ahead
+  void visit(Residual& r) {
+    commands.residual(r);
+    port_request.residual(r);
+    port_response.residual(r);
+    accelerator.residual(r);
+    port->residual(r);
+    host.residual(r);
+    if (options.port_log != nullptr) options.port_log->residual(r);
+  }
+  bool hold() {
+    if (skip_ahead) scheduler.request_pause();
+    return skip_ahead != nullptr;
+  }
+  void start_skipping(const isa::Program& program) {
+    const std::string refusal = cannot_skip_ahead(params, options, memory, program);
+    if (!refusal.empty()) throw ConfigError("skip-ahead: " + refusal);
+    skip_ahead = std::make_unique<SkipAhead>(WorkReader(params, memory, program, options.zero_sums), program, scheduler, host, boundaries, options.max_cycles,
+                                             SkipAhead::Hooks{[this](Residual& r) { visit(r); }, [this](Cycle now) { return totals(now); }});
+    scheduler.on_pause([this](Cycle now) {
+      if (hazards.any()) {
+        scheduler.stop();
+      } else {
+        skip_ahead->at_fence(now);
+      }
+    });
+  }
 
   const MachineParams params;
   const MachineOptions options;
@@ -123,8 +164,9 @@ struct Machine::Parts {
   SocMemory* soc = nullptr;
   TlmMemory* tlm = nullptr;
   std::unique_ptr<Unit> port;           // what answers at the memory port
-  std::vector<Boundary> boundaries;
+  std::vector<RegionStart> boundaries;
   bool host_works = false;
+  std::unique_ptr<SkipAhead> skip_ahead;
 };
 
 Machine::Machine(const MachineParams& params, Memory& memory, const MachineOptions& options)
@@ -137,16 +179,21 @@ TlmMemory& Machine::tlm_memory() {
   return *parts_->tlm;
 }
 
-MachineResult Machine::run(const isa::Program& program) {
-  Parts& p = *parts_;
+void load_image(const isa::Program& program, Memory& memory) {
   for (const isa::Segment& segment : program.image) {
-    if (!p.memory.contains(segment.address, segment.bytes.size())) {
+    if (!memory.contains(segment.address, segment.bytes.size())) {
       throw ConfigError(fmt::format("the program's image at {:#x} ({} bytes) lies outside memory", segment.address, segment.bytes.size()));
     }
-    if (!segment.bytes.empty()) std::memcpy(p.memory.at(segment.address, segment.bytes.size()), segment.bytes.data(), segment.bytes.size());
+    if (!segment.bytes.empty()) std::memcpy(memory.at(segment.address, segment.bytes.size()), segment.bytes.data(), segment.bytes.size());
   }
+}
+
+MachineResult Machine::run(const isa::Program& program, bool load) {
+  Parts& p = *parts_;
+  if (load) load_image(program, p.memory);
   p.hazards.set_lookup([&program](std::uint32_t sequence) { return command_of(program, sequence); });
   p.host_works = !program.host_ops.empty() || p.params.host.loop_cycles != 0;
+  if (p.options.skip_ahead) p.start_skipping(program);
   p.host.start(program);
   // The watchdog looks at the end of each period, which is the same in every scheduler: nothing happens between the last event and the next.
   const Cycle period = p.options.watchdog == 0 ? p.options.max_cycles : p.options.watchdog;
@@ -171,6 +218,7 @@ MachineResult Machine::run(const isa::Program& program) {
   } catch (const CommandFault& fault) {
     throw p.hazards.error_of(fault);
   }
+  if (p.skip_ahead && p.hazards.any()) throw SkipAbandoned{p.hazards.texts().front()};
   if (!p.scheduler.stopped()) {
     const bool deadlock = !exceeded;
     throw ModelError(stuck ? looks_at : p.scheduler.now(), "machine", "",
@@ -195,6 +243,10 @@ MachineResult Machine::run(const isa::Program& program) {
     result.warnings.push_back("timing-only run with the exponential of revision 2025: its sums may be zero, which shortens divisions; cycles of softmax are an upper bound");
   }
   result.wakeups = p.scheduler.wakeups();
+  if (p.skip_ahead) {
+    if (!result.warnings.empty() && p.params.sfu.iexp_as_igelu == 0) throw SkipAbandoned{result.warnings.front()};
+    result.skipped = p.skip_ahead->counts();
+  }
   if (p.soc != nullptr) {
     p.soc->drain();
     result.l2 = p.soc->counts();
@@ -245,7 +297,7 @@ MachineResult Machine::run(const isa::Program& program) {
   const auto final_totals = p.totals(end);
   result.accounts = accounts(start, final_totals);
   for (std::size_t i = 0; i < p.boundaries.size(); ++i) {
-    const Parts::Boundary& begin = p.boundaries[i];
+    const RegionStart& begin = p.boundaries[i];
     const bool last = i + 1 == p.boundaries.size();
     RegionCycles region;
     region.region = begin.region;

@@ -9,6 +9,7 @@
 #include "hw/params/machine.h"
 #include "hw/ports/memory_log.h"
 #include "hw/ports/port_log.h"
+#include "hw/ports/zero_sums.h"
 #include "hw/top/machine_result.h"
 #include "isa/program.h"
 #include "sim/base/memory.h"
@@ -30,8 +31,25 @@ struct MachineOptions {
   std::optional<TlmStyle> tlm_memory;    // instead of memory.model: a memory of the user's own, bound to tlm_memory().socket
   std::vector<ResidentRange> resident;   // memory.model = soc: lines in the L2 before the first command, in this order
   int loop_conv_revision = 2023;         // form of the convolution's configuration words: 2023 square, 2025 rectangular
+  bool skip_ahead = false;               // repeats equal pieces of work without simulating them; see cannot_skip_ahead()
+  const ZeroSums* zero_sums = nullptr;   // with timing_only, where they are known: then the cycles are those of a run with values
   bool reverse_order = false;            // units are registered in the opposite order: a test that order does not matter
 };
+
+// Why a run with these options cannot skip ahead; empty when it can. Values are not for skip_ahead: take them from isa/model, if
+// values_follow_order() says nothing against it.
+[[nodiscard]] std::string cannot_skip_ahead(const MachineParams& params, const MachineOptions& options, const Memory& memory, const isa::Program& program);
+// Why the values that a program leaves in memory may depend on time; empty when they are those of its commands one after the other, as far as
+// main memory is concerned. Only for a program that can skip ahead.
+[[nodiscard]] std::string values_follow_order(const MachineParams& params, const Memory& memory, const isa::Program& program);
+
+// A run with skip_ahead met one of the RTL's hazards, so each of its places must be simulated.
+struct SkipAbandoned {
+  std::string hazard;
+};
+
+// Throws ConfigError for an image that lies outside memory.
+void load_image(const isa::Program& program, Memory& memory);
 
 class Machine {
  public:
@@ -39,9 +57,9 @@ class Machine {
   Machine(const MachineParams& params, Memory& memory, const MachineOptions& options);
   ~Machine();
 
-  // Loads the program's image into memory and runs it to its end. Throws ModelError when the program misuses the machine, deadlocks, or
-  // exceeds max_cycles.
-  MachineResult run(const isa::Program& program);
+  // Loads the program's image into memory (unless it is there) and runs it to its end. Throws ModelError when the program misuses the machine, deadlocks, or
+  // exceeds max_cycles; SkipAbandoned.
+  MachineResult run(const isa::Program& program, bool load = true);
 
   // The port's TLM-2.0 initiator (hw/memory/tlm_memory.h); only with MachineOptions::tlm_memory. Bind its socket before run().
   [[nodiscard]] TlmMemory& tlm_memory();

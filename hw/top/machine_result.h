@@ -35,6 +35,14 @@ struct RegionCycles {
   std::vector<UnitAccount> accounts; // of the units, within the region
 };
 
+// Pieces of work that were simulated, and repeated without simulation (hw/top/skip_ahead.h).
+struct SkipCounts {
+  std::uint64_t simulated = 0;
+  std::uint64_t repeated = 0;
+  Cycle simulated_cycles = 0;
+  Cycle repeated_cycles = 0;
+};
+
 struct MachineResult {
   Cycle origin = 0;                        // simulation cycle in which the first command was accepted; the others count from there
   Cycle cycles = 0;                        // time stamp of the last fence
@@ -46,6 +54,7 @@ struct MachineResult {
   std::vector<std::string> warnings;       // hazards of the RTL that the program runs into
   std::uint64_t wakeups = 0;
   std::optional<L2Counts> l2;
+  std::optional<SkipCounts> skipped;       // absent when every cycle was simulated
 };
 
 }  // namespace systole::hw

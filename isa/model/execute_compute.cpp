@@ -146,6 +146,73 @@ void Model::compute(const Instruction& instruction, bool flip) {
   if (stores) write_result(c_matrix_.data(), array.destination.rows);
 }
 
+bool Model::multiply_tiles(const LoopProducts& loop) {
+  const model::ExecuteState& execute = state_.execute;
+  const auto dim = static_cast<std::uint32_t>(geometry_.dim);
+  constexpr std::uint64_t kLargestProduct = 128 * 128;
+  if (!execute.configured || !execute.weight_stationary || execute.a_transpose || execute.b_transpose != loop.b_transposed || loop.a_transposed ||
+      execute.a_stride != 1 || execute.c_stride != 1 || dim * kLargestProduct >= std::uint64_t{1} << (geometry_.spatial_bits - 1)) {
+    return false;
+  }
+  const std::uint32_t a = loop.a & scratchpad_mask_;
+  const std::uint32_t b = loop.b & scratchpad_mask_;
+  const std::uint32_t c = loop.c & accumulator_mask_;
+  const auto fits = [dim](std::uint32_t first, std::uint64_t tiles, std::uint32_t mask) { return first + tiles * dim <= std::uint64_t{mask} + 1; };
+  if (!fits(a, std::uint64_t{loop.i} * loop.k, scratchpad_mask_) || !fits(b, std::uint64_t{loop.k} * loop.j, scratchpad_mask_) ||
+      !fits(c, std::uint64_t{loop.i} * loop.j, accumulator_mask_)) {
+    return false;
+  }
+  model::ArrayState& array = state_.array;
+  model::Operand weights;
+  for (std::uint32_t k = 0; k < loop.k; ++k) {
+    const std::uint32_t depth = dim - (k == loop.k - 1 ? loop.pad_k : 0);
+    const bool accumulate = k != 0 || loop.accumulate;
+    for (std::uint32_t j = 0; j < loop.j; ++j) {
+      const std::uint32_t cols = dim - (j == loop.j - 1 ? loop.pad_j : 0);
+      weights.local = LocalAddress(b + (loop.b_transposed ? j * loop.k + k : k * loop.j + j) * dim);
+      weights.cols = static_cast<int>(cols);
+      weights.rows = static_cast<int>(depth);
+      const std::int8_t* tile = scratchpad_row(weights.local.bits());
+      if (loop.b_transposed) {
+        for (std::uint32_t row = 0; row < dim; ++row) {
+          for (std::uint32_t col = 0; col < dim; ++col) transposed_[col * dim + row] = tile[row * dim + col];
+        }
+        tile = transposed_.data();
+      }
+      tile_.set_weights(tile, weights.rows, weights.cols);
+      for (std::uint32_t i = 0; i < loop.i; ++i) {
+        const auto rows = static_cast<int>(dim - (i == loop.i - 1 ? loop.pad_i : 0));
+        const std::int8_t* const left = scratchpad_row(a + (i * loop.k + k) * dim);
+        std::int32_t* const out = accumulator(c + (i * loop.j + j) * dim);
+        if (cols == dim) {
+          overflows_.accumulate += tile_.multiply(left, rows, accumulate, out);
+          continue;
+        }
+        // The columns beyond stay as they are.
+        tile_.multiply(left, rows, false, c_matrix_.data());
+        for (int row = 0; row < rows; ++row) {
+          for (std::uint32_t col = 0; col < cols; ++col) {
+            std::int32_t& to = out[static_cast<std::uint32_t>(row) * dim + col];
+            const std::int32_t product = c_matrix_[static_cast<std::uint32_t>(row) * dim + col];
+            const auto sum = accumulate ? static_cast<std::int32_t>(static_cast<std::uint32_t>(to) + static_cast<std::uint32_t>(product)) : product;
+            if (accumulate) overflows_.accumulate += static_cast<std::uint32_t>((to ^ sum) & (product ^ sum)) >> 31;
+            to = sum;
+          }
+        }
+      }
+    }
+  }
+  // What the last pair of instructions leaves in the array.
+  read_matrix(weights, 1, loop.b_transposed, "of the preload", array.weights);
+  array.preloaded = false;
+  array.operand_garbage = loop.i > 1;
+  array.destination.local = LocalAddress(LocalAddress::kAccumulatorBit | (loop.k > 1 || loop.accumulate ? LocalAddress::kAccumulateBit : 0) |
+                                         (c + (loop.i * loop.j - 1) * dim));
+  array.destination.cols = static_cast<int>(dim - loop.pad_j);
+  array.destination.rows = static_cast<int>(dim - loop.pad_i);
+  return true;
+}
+
 void Model::write_result(const std::int32_t* result, int rows) {
   const model::ExecuteState& execute = state_.execute;
   const model::Operand& to = state_.array.destination;

@@ -60,11 +60,19 @@ void Model::load_row(const model::LoadState& load, std::uint64_t address, LocalA
   const std::uint8_t* source =
       address == 0 ? nullptr : dram(address, static_cast<std::uint64_t>(cols) * (full_width ? 4 : 1), "a load");
 
-  std::int32_t words[256] = {};
-  std::int8_t bytes[256] = {};
+  std::int32_t words[256];
+  std::int8_t bytes[256];
+  if (source == nullptr) {
+    std::fill_n(words, dim, 0);
+    std::fill_n(bytes, dim, std::int8_t{0});
+  }
   for (int block = 0; block * dim < cols; ++block) {
     const int count = std::min(dim, cols - block * dim);
     const LocalAddress target = local.plus(static_cast<std::uint32_t>(block) * load.block_stride, row_bits_);
+    if (source != nullptr && !to_accumulator && !scaled && load.pixel_repeats == 1) {
+      std::memcpy(scratchpad(row_of(target)), source + block * dim, static_cast<std::size_t>(count));
+      continue;
+    }
     if (source != nullptr && full_width) {
       std::memcpy(words, source + std::size_t{4} * static_cast<std::size_t>(block * dim),
                   std::size_t{4} * static_cast<std::size_t>(count));

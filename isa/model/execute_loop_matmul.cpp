@@ -157,7 +157,10 @@ void Model::loop_matmul(const Instruction& loop) {
     const std::uint32_t base = take_half(state_.matmul.execute_half, next_half);
     const std::uint32_t a_start = start_of(slot.a_start, spad_only ? 0 : a_id);
     const std::uint32_t b_start = end_of(slot.b_end, spad_only ? 0 : b_id) - b_rows;
-    for (std::uint32_t k = 0; k < slot.k; ++k) {
+    const LoopProducts products{slot.i,  slot.j,  slot.k,  slot.pad_i,   slot.pad_j,   slot.pad_k,
+                                a_start, b_start, base,    a_transposed, b_transposed, flag(f::ex_accumulate)};
+    const bool at_once = multiply_tiles(products);
+    for (std::uint32_t k = 0; k < slot.k && !at_once; ++k) {
       const std::uint32_t depth = dim - (k == slot.k - 1 ? slot.pad_k : 0);
       const bool accumulate = k != 0 || flag(f::ex_accumulate);
       for (std::uint32_t j = 0; j < slot.j; ++j) {

@@ -133,6 +133,7 @@ bool Model::collect(const std::int32_t* words, int cols, NormCommand command, st
       for (int i = 0; i < cols; ++i) sum += x[i];
       add(static_cast<std::uint64_t>(sum), overflows_.row_sum, wide);
       if (command == NormCommand::kMean) {
+        note_division(statistics.sum);
         statistics.mean = model::wrap32(average(statistics.sum, statistics.count));
         end_sum();
       }
@@ -157,6 +158,7 @@ bool Model::collect(const std::int32_t* words, int cols, NormCommand command, st
       add(sum, wraps, wide);
       overflows_.variance += wraps != 0 ? 1 : 0;
       if (command == NormCommand::kInvStddev) {
+        note_division(statistics.sum);
         finish_layer_norm(statistics);
         end_sum();
       }
@@ -171,6 +173,7 @@ bool Model::collect(const std::int32_t* words, int cols, NormCommand command, st
       }
       add(static_cast<std::uint64_t>(sum), overflows_.exp_sum, false);
       if (command == NormCommand::kInvSumExp) {
+        note_division(statistics.sum);
         // The sum is not cleared here: the read-out of the row does it.
         const float scale = kInt8Max / static_cast<float>(statistics.sum);
         statistics.softmax_scale = scale * state_.store.scale;
@@ -180,6 +183,11 @@ bool Model::collect(const std::int32_t* words, int cols, NormCommand command, st
     }
   }
   return false;
+}
+
+void Model::note_division(std::int64_t sum) {
+  if (sum == 0) zero_divisions_.push_back(divisions_);
+  ++divisions_;
 }
 
 void Model::finish_layer_norm(model::RowStatistics& statistics) {

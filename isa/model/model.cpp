@@ -42,11 +42,13 @@ Model::Model(const Geometry& geometry, Memory& memory)
       scratchpad_mask_(static_cast<std::uint32_t>(geometry.scratchpad_rows()) - 1),
       accumulator_mask_(static_cast<std::uint32_t>(geometry.accumulator_rows()) - 1),
       row_bits_(geometry.row_bits()),
-      state_(geometry) {
+      state_(geometry),
+      tile_(geometry.dim) {
   const auto elements = static_cast<std::size_t>(geometry.dim) * static_cast<std::size_t>(geometry.dim);
   a_matrix_.resize(elements);
   b_matrix_.resize(elements);
   c_matrix_.resize(elements);
+  transposed_.resize(elements);
 }
 
 void Model::run(const Program& program, const std::function<void(const HostOp&)>& host) {

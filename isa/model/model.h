@@ -9,6 +9,7 @@
 #include "isa/geometry.h"
 #include "isa/instruction.h"
 #include "isa/model/machine_state.h"
+#include "isa/model/tile_product.h"
 #include "isa/program.h"
 #include "sim/base/memory.h"
 
@@ -39,6 +40,9 @@ class Model {
   [[nodiscard]] const Geometry& geometry() const { return geometry_; }
   [[nodiscard]] const Overflows& overflows() const { return overflows_; }
   [[nodiscard]] std::uint64_t commands() const { return commands_; }
+  // Rows whose mean, variance or sum of exponentials the normaliser has divided, and the numbers of those whose sum was 0.
+  [[nodiscard]] std::uint64_t divisions() const { return divisions_; }
+  [[nodiscard]] const std::vector<std::uint64_t>& zero_divisions() const { return zero_divisions_; }
   // dim elements of a row.
   [[nodiscard]] const std::int8_t* scratchpad_row(std::uint32_t row) const {
     return state_.scratchpad.data() + offset(row, scratchpad_mask_);
@@ -70,6 +74,7 @@ class Model {
   void config_norm(const Instruction& instruction);
   // Books a block in the selected statistics; false when the row goes no further.
   bool collect(const std::int32_t* values, int cols, NormCommand command, std::uint32_t row, std::uint32_t group);
+  void note_division(std::int64_t sum);
   void finish_layer_norm(model::RowStatistics& statistics);
   [[nodiscard]] std::size_t row_scale_index(std::uint32_t row, std::uint32_t group) const;
   void read_activated(LocalAddress local, int cols, std::int8_t* out);
@@ -90,6 +95,15 @@ class Model {
   // execute_loop_matmul.cpp, execute_loop_conv.cpp
   void config_matmul(Op op, const Instruction& instruction);
   void loop_matmul(const Instruction& instruction);
+  // The products of a loop: `rows`, `columns` and `depth` tiles, the last of which may be short; operands at local rows from a, b and c on.
+  struct LoopProducts {
+    std::uint32_t i = 0, j = 0, k = 0;
+    std::uint32_t pad_i = 0, pad_j = 0, pad_k = 0;
+    std::uint32_t a = 0, b = 0, c = 0;
+    bool a_transposed = false, b_transposed = false, accumulate = false;
+  };
+  // Does them all at once, with the result of the single instructions. False when they have to be done one by one.
+  bool multiply_tiles(const LoopProducts& loop);
   void loop_residual(const model::MatmulSlot& slot, int slot_index);
   // Where LOOP_WS notes the row of tiles for extension E4.
   [[nodiscard]] std::uint32_t row_group_bits(std::uint32_t tile_row) const;
@@ -122,12 +136,16 @@ class Model {
   model::MachineState state_;
   Overflows overflows_;
   std::uint64_t commands_ = 0;
+  std::uint64_t divisions_ = 0;
+  std::vector<std::uint64_t> zero_divisions_;
   Instruction current_;  // for messages: the command of the program, and what a loop made of it
   Instruction unrolled_;
   bool in_loop_ = false;
   std::vector<std::uint8_t> row_buffer_;    // one output row
   std::vector<float> a_matrix_, b_matrix_;  // operands of the running compute
   std::vector<std::int32_t> c_matrix_;
+  model::TileProduct tile_;
+  std::vector<std::int8_t> transposed_;     // one tile
 };
 
 }  // namespace systole::isa

@@ -33,6 +33,12 @@ std::uint64_t number(const Arguments& arguments, const char* name, std::uint64_t
   return static_cast<std::uint64_t>(value);
 }
 
+bool on_or_off(const Arguments& arguments, const char* name, bool otherwise) {
+  const std::string value = arguments.get<std::string>(name, otherwise ? "on" : "off");
+  if (value != "on" && value != "off") throw ConfigError(fmt::format("--{} {}: on or off", name, value));
+  return value == "on";
+}
+
 run::WorkloadRequest workload_request(const Arguments& arguments) {
   run::WorkloadRequest request;
   request.name = arguments.words()[0];
@@ -102,6 +108,8 @@ int run_run(const Words& words) {
       .add("seed", po::value<std::int64_t>()->value_name("S"), "of weights and input (default: 1)")
       .add("tiler", po::value<std::string>()->value_name("search|gemmini|compare"),
            "how products are cut into loops: by price of every cut (default), by the heuristic of Gemmini's library, or both, side by side")
+      .add("skip-ahead", po::value<std::string>()->value_name("on|off"),
+           "simulate each piece of work between two fences once and repeat it where the same comes again; cycles and values do not change (default: off)")
       .add_switch("no-check", "compare no values")
       .add_switch("every-layer", "a row per region of each layer instead of sums over the layers")
       .add("max-cycles", po::value<std::uint64_t>()->value_name("N"), "end a run that takes longer")
@@ -122,6 +130,7 @@ int run_run(const Words& words) {
   settings.scheduler = options.scheduler;
   settings.timing_only = options.timing_only;
   settings.check = !arguments.has("no-check");
+  settings.skip_ahead = on_or_off(arguments, "skip-ahead", false);
   settings.max_cycles = arguments.get<std::uint64_t>("max-cycles", settings.max_cycles);
   settings.watchdog = arguments.get<std::uint64_t>("watchdog", settings.watchdog);
   settings.threads = static_cast<unsigned>(processors());

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "sim/base/cycle.h"
+#include "sim/base/residual.h"
 #include "sim/kernel/unit.h"
 
 namespace systole {
@@ -41,6 +42,14 @@ class BusyLine {
       waiter_ = &unit;
     } else {
       unit.wake_at(std::max(now, history_[0].from) + 1);
+    }
+  }
+
+  void residual(Residual& r) {
+    r.rest(!history_[0].value && waiter_ == nullptr);
+    for (Level& level : history_) {
+      r.time(level.from);
+      r(level.value);
     }
   }
 

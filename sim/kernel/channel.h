@@ -11,6 +11,7 @@
 
 #include "sim/base/cycle.h"
 #include "sim/base/errors.h"
+#include "sim/base/residual.h"
 #include "sim/kernel/unit.h"
 
 namespace systole {
@@ -86,6 +87,16 @@ class Channel {
   [[nodiscard]] bool idle(Cycle now) const { return last_pop_ != now && (size_ == 0 || entries_[head_].visible > now); }
   [[nodiscard]] unsigned capacity() const { return capacity_; }
   [[nodiscard]] const std::string& name() const { return name_; }
+
+  // Empty, all that can be seen of the past is how many items left in this cycle.
+  void residual(Residual& r) {
+    r.rest(size_ == 0);
+    unsigned left = last_pop_ == r.now() ? last_popped_ : 0;
+    r(left);
+    if (!r.loads()) return;
+    last_pop_ = left != 0 ? r.now() : kNever;
+    last_popped_ = left;
+  }
 
  private:
   struct Entry {

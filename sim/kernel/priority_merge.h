@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/base/cycle.h"
+#include "sim/base/residual.h"
 #include "sim/kernel/unit.h"
 
 namespace systole {
@@ -30,6 +31,10 @@ class PriorityMerge {
     return source == kSources ? nullptr : &offers_[source][cycle % 2].item;
   }
   [[nodiscard]] bool was_granted(unsigned source, Cycle cycle) const { return winner(cycle) == source; }
+
+  void residual(Residual& r) {
+    for (const auto& source : offers_) r.rest(source[0].cycle != r.now() && source[1].cycle != r.now());
+  }
 
  private:
   struct Offer {

@@ -95,7 +95,7 @@ void Scheduler::activate(Entity& entity) {
   } catch (...) {
     // An exception must not cross the SystemC kernel, which would turn it into a report.
     error_ = std::current_exception();
-    sc_core::sc_stop();
+    end();
   }
 }
 
@@ -129,8 +129,32 @@ void Scheduler::advance_fast(Entity& entity) {
       }
     }
     run_cycle(entity, next);
+    if (pause_) {
+      pause_ = false;
+      between_(next);
+    }
   }
-  if (!embedded_) sc_core::sc_stop();
+  if (!embedded_) end();
+}
+
+// A simulation of our own only pauses: another machine may run after it.
+void Scheduler::end() {
+  if (embedded_) {
+    sc_core::sc_stop();
+  } else {
+    sc_core::sc_pause();
+  }
+}
+
+bool Scheduler::pending(Wheel::Pending& wakes) const {
+  SYSTOLE_CHECK(mode_ == SchedulerMode::kFast);
+  return entities_.front()->wheel.pending(wakes);
+}
+
+void Scheduler::jump(Cycle to, const Wheel::Pending& wakes) {
+  SYSTOLE_CHECK(mode_ == SchedulerMode::kFast && to >= now_);
+  entities_.front()->wheel.jump(to, wakes);
+  now_ = to;
 }
 
 void Scheduler::advance_native(Entity& entity) {
@@ -139,7 +163,7 @@ void Scheduler::advance_native(Entity& entity) {
   entity.armed = kNever;
   if (!within_limit(cycle)) {
     now_ = std::max(now_, cycle);
-    sc_core::sc_stop();
+    end();
     return;
   }
   entity.running = true;
@@ -150,7 +174,7 @@ void Scheduler::advance_native(Entity& entity) {
     entity.armed = next;
     entity.event.notify(time_of(next) - sc_core::sc_time_stamp());
   }
-  if (stopped_) sc_core::sc_stop();
+  if (stopped_) end();
 }
 
 std::string Scheduler::state_text() const {

@@ -41,6 +41,13 @@ class Scheduler : public sc_core::sc_module {
   }
 
   [[nodiscard]] Cycle now() const { return now_; }
+
+  // Fast mode only: `between` is called once the units have had their turn in the cycle in which request_pause() was called. It may make time
+  // jump ahead.
+  void on_pause(std::function<void(Cycle now)> between) { between_ = std::move(between); }
+  void request_pause() { pause_ = true; }
+  [[nodiscard]] bool pending(Wheel::Pending& wakes) const;
+  void jump(Cycle to, const Wheel::Pending& wakes);
   // SystemC's time of a cycle; the cycle that holds a time; the first cycle that does not begin before it.
   [[nodiscard]] sc_core::sc_time time_of(Cycle cycle) const { return origin_ + period_ * static_cast<double>(cycle); }
   [[nodiscard]] Cycle cycle_of(const sc_core::sc_time& time) const { return (time - origin_).value() / period_.value(); }
@@ -57,6 +64,7 @@ class Scheduler : public sc_core::sc_module {
   void activate(Entity& entity);
   void advance_fast(Entity& entity);
   void advance_native(Entity& entity);
+  void end();
   void run_cycle(Entity& entity, Cycle cycle);
   [[nodiscard]] bool within_limit(Cycle cycle) {
     if (cycle > max_cycles_ && extend_) max_cycles_ = extend_(cycle);
@@ -73,6 +81,8 @@ class Scheduler : public sc_core::sc_module {
   bool started_ = false;
   bool embedded_ = false;
   bool stopped_ = false;
+  bool pause_ = false;
+  std::function<void(Cycle)> between_;
   std::uint64_t wakeups_ = 0;
   std::exception_ptr error_;
 };

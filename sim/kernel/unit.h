@@ -6,6 +6,7 @@
 #include <systemc>
 
 #include "sim/base/cycle.h"
+#include "sim/base/residual.h"
 #include "sim/kernel/wheel.h"
 
 namespace systole {
@@ -19,6 +20,9 @@ class Unit : public sc_core::sc_module {
 
   // One line for the report of a deadlock: what the unit holds and waits for. Empty when idle.
   [[nodiscard]] virtual std::string state_text() const { return {}; }
+
+  // What the unit carries from one piece of work into the next (sim/base/residual.h). A unit that does not say so is never at rest.
+  virtual void residual(Residual& r) { r.rest(false); }
 
   // Asks for evaluate(at). `at` may be the running cycle only inside a group, for a unit that has not had its turn.
   void wake_at(Cycle at) { wheel_->wake(index_, at); }

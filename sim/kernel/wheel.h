@@ -79,6 +79,27 @@ class Wheel {
     return woken;
   }
 
+  // Between two cycles: the wake-ups to come, by their distance from now. False when there are some further ahead than the wheel reaches.
+  using Pending = std::vector<std::pair<Cycle, std::uint64_t>>;
+  [[nodiscard]] bool pending(Pending& wakes) const {
+    wakes.clear();
+    for (Cycle ahead = 1; ahead < kSlots; ++ahead) {
+      if (const std::uint64_t units = slots_[(now_ + ahead) % kSlots]; units != 0) wakes.push_back({ahead, units});
+    }
+    return far_.empty();
+  }
+  // Goes on from cycle `to`, with these wake-ups instead of its own.
+  void jump(Cycle to, const Pending& wakes) {
+    SYSTOLE_CHECK(to >= now_ && far_.empty());
+    slots_ = {};
+    occupied_ = {};
+    now_ = to;
+    for (const auto& [ahead, units] : wakes) {
+      slots_[(to + ahead) % kSlots] = units;
+      occupied_[((to + ahead) % kSlots) / 64] |= std::uint64_t{1} << ((to + ahead) % 64);
+    }
+  }
+
  private:
   static constexpr unsigned kSlots = 1024;
   static constexpr unsigned kWords = kSlots / 64;

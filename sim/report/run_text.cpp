@@ -92,6 +92,15 @@ std::string check_text(const run::CheckResult& checks) {
   return text;
 }
 
+// Where cycles and values come from.
+std::string skipping_text(const Results& r) {
+  const run::Skipping& s = r.skipping;
+  if (!s.wanted) return {};
+  if (!s.refused.empty()) return fmt::format("skip-ahead: off, everything was simulated: {}\n", s.refused);
+  return fmt::format("skip-ahead: {} pieces simulated, {} equal ones repeated ({} of the cycles){}\n", grouped(s.pieces), grouped(s.repeated),
+                     percent(share(s.repeated_cycles, r.cycles)), s.values_of_model ? "; values by the functional model of the instruction set" : "");
+}
+
 std::string performance_text(const Results& r) {
   const run::Performance& p = r.performance;
   return fmt::format("simulated in {:.2f} s of CPU time ({:.2f} s elapsed): {:.2f} million cycles per second, {} wake-ups, {} MiB, {} scheduler\n",
@@ -117,7 +126,7 @@ std::string run_text(const Results& r, const RunReportOptions& options) {
   } else {
     text += r.timing_only ? "values: not simulated (--timing-only)\n" : "values: not checked\n";
   }
-  return text + performance_text(r);
+  return text + skipping_text(r) + performance_text(r);
 }
 
 }  // namespace systole::report

@@ -48,6 +48,16 @@ struct CheckResult {
   }
 };
 
+// How much of a run was simulated. All cycles are those of a run without skip-ahead.
+struct Skipping {
+  bool wanted = false;
+  std::string refused;                        // why everything was simulated although wanted
+  std::uint64_t pieces = 0;                   // stretches between fences that were simulated
+  std::uint64_t repeated = 0;                 // and those that were not, because an equal one had been
+  Cycle repeated_cycles = 0;
+  bool values_of_model = false;               // values are those of the instruction set's functional model (isa/model)
+};
+
 // About the simulator, not the machine.
 struct Performance {
   double cpu_seconds = 0;
@@ -74,6 +84,7 @@ struct Results {
   MemoryTraffic memory;
   std::vector<std::string> warnings;
   std::optional<CheckResult> checks;          // absent when nothing was compared
+  Skipping skipping;
   Performance performance;
 };
 

@@ -10,7 +10,9 @@
 
 #include "hw/ports/port_log.h"
 #include "hw/top/machine.h"
+#include "isa/model/model.h"
 #include "sim/base/process_pool.h"
+#include "sim/config/geometry.h"
 #include "sim/run/target.h"
 #include "sim/run/workload.h"
 
@@ -32,6 +34,12 @@ class TrafficCounter final : public hw::PortLog {
   }
   void response(Cycle, const hw::ResponseBeat&) override {}
   void response_stalled(Cycle) override {}
+  [[nodiscard]] bool stands_repeats() const override { return true; }
+  void residual(Residual& r) override {
+    r.count(traffic_.read_bytes);
+    r.count(traffic_.write_bytes);
+    r.count(traffic_.transactions);
+  }
 
   [[nodiscard]] const MemoryTraffic& traffic() const { return traffic_; }
 
@@ -87,13 +95,75 @@ void add_hidden(CheckResult& checks, const std::string& text) {
   if (checks.first_mismatch.empty()) checks.first_mismatch = json.at("first").get<std::string>();
 }
 
+void set_counter(hw::MachineResult& result, const std::string& name, std::uint64_t value) {
+  for (hw::Counter& counter : result.counters) {
+    if (counter.name == name) counter.value = value;
+  }
+}
+
+// What the program leaves in memory, by the functional model.
+isa::Overflows compute_values(const isa::Program& program, Memory& memory, const config::MachineConfig& config, hw::ZeroSums& zero_sums) {
+  hw::load_image(program, memory);
+  isa::Geometry geometry = config::geometry_of(config.params);
+  geometry.loop_conv_encoding = program.encoding.loop_conv;
+  isa::Model model(geometry, memory);
+  for (const isa::Item& item : program.items) {
+    if (item.kind == isa::ItemKind::kCommand) model.execute(item.instruction);
+    if (item.kind == isa::ItemKind::kFence) zero_sums.at_fence.push_back(model.divisions());
+  }
+  zero_sums.rows = model.zero_divisions();
+  return model.overflows();
+}
+
+// True when the run is complete, with the values in memory; else memory is as new and run.skipping.refused says why.
+bool skip_ahead(const isa::Program& program, Memory& memory, const config::MachineConfig& config, const hw::MachineOptions& options,
+                const SimulationSettings& settings, ProgramRun& run) {
+  const auto refuse = [&](std::string why) {
+    run.skipping.refused = std::move(why);
+    memory = Memory(memory.base(), memory.bytes());
+    return false;
+  };
+  try {
+    hw::MachineOptions quick = options;
+    hw::ZeroSums zero_sums;
+    isa::Overflows overflows;
+    // Values first: those that time depends on are known then.
+    if (!settings.timing_only) {
+      settings.progress("computing values");
+      overflows = compute_values(program, memory, config, zero_sums);
+      quick.zero_sums = &zero_sums;
+      settings.progress("simulating");
+    }
+    hw::Machine machine(config.params, memory, quick);
+    run.machine = machine.run(program, settings.timing_only);
+    if (!settings.timing_only) {
+      set_counter(run.machine, "array.overflow", overflows.array);
+      set_counter(run.machine, "accumulator.overflow", overflows.accumulate);
+      set_counter(run.machine, "sfu.overflow.gelu", overflows.gelu);
+      set_counter(run.machine, "sfu.overflow.exp_sum", overflows.exp_sum);
+      set_counter(run.machine, "sfu.overflow.variance", overflows.variance + overflows.row_sum);
+      run.skipping.values_of_model = true;
+    }
+  } catch (const hw::SkipAbandoned& abandoned) {
+    return refuse("the program runs into a hazard of the RTL: " + abandoned.hazard);
+  } catch (const ModelError& error) {
+    return refuse(error.what());   // the full simulation says where
+  }
+  const hw::SkipCounts& counts = run.machine.skipped.value();
+  run.skipping.pieces = counts.simulated;
+  run.skipping.repeated = counts.repeated;
+  run.skipping.repeated_cycles = counts.repeated_cycles;
+  return true;
+}
+
 }  // namespace
 
 ProgramRun simulate(const isa::Program& program, Memory& memory, const config::MachineConfig& config, const SimulationSettings& settings) {
   std::uint64_t macs = 0;
   for (const isa::Region& region : program.regions) macs += region.macs;
   const Cycle at_least = macs / static_cast<std::uint64_t>(config.params.array.dim * config.params.array.dim);
-  TrafficCounter traffic([&](Cycle now) { settings.on_cycle(now, at_least); });
+  const auto progress = [&](Cycle now) { settings.on_cycle(now, at_least); };
+  TrafficCounter traffic(progress);
   hw::MachineOptions options;
   options.scheduler = settings.scheduler;
   options.timing_only = settings.timing_only;
@@ -101,8 +171,23 @@ ProgramRun simulate(const isa::Program& program, Memory& memory, const config::M
   options.watchdog = settings.watchdog;
   options.port_log = &traffic;
   options.loop_conv_revision = program.encoding.loop_conv;
-  hw::Machine machine(config.params, memory, options);
   ProgramRun run;
+  run.skipping.wanted = settings.skip_ahead;
+  // Both machines have to be there before the first of them runs.
+  hw::Machine machine(config.params, memory, options);
+  if (settings.skip_ahead) {
+    TrafficCounter counts(progress);
+    hw::MachineOptions skipping = options;
+    skipping.timing_only = true;
+    skipping.port_log = &counts;
+    run.skipping.refused = hw::cannot_skip_ahead(config.params, skipping, memory, program);
+    if (run.skipping.refused.empty() && !settings.timing_only) run.skipping.refused = hw::values_follow_order(config.params, memory, program);
+    skipping.skip_ahead = true;
+    if (run.skipping.refused.empty() && skip_ahead(program, memory, config, skipping, settings, run)) {
+      run.traffic = counts.traffic();
+      return run;
+    }
+  }
   run.machine = machine.run(program);
   run.traffic = traffic.traffic();
   return run;
@@ -139,6 +224,7 @@ Results run_workload(const WorkloadRequest& request, const config::MachineConfig
   results.counters = run.machine.counters;
   results.memory = run.traffic;
   results.warnings = run.machine.warnings;
+  results.skipping = run.skipping;
   check_accounting(results);
   if (check) {
     settings.progress("checking values");

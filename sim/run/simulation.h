@@ -16,6 +16,9 @@ namespace systole::run {
 struct SimulationSettings {
   SchedulerMode scheduler = SchedulerMode::kFast;
   bool timing_only = false;
+  // Equal pieces of work are simulated once (hw/top/skip_ahead.h), and values are those of isa/model. Where that is not known to give the same
+  // cycles and values, everything is simulated after all; Skipping says so.
+  bool skip_ahead = false;
   bool check = true;                     // compare values (not with timing_only)
   std::uint64_t max_cycles = 1'000'000'000'000;
   std::uint64_t watchdog = 10'000'000;   // see hw::MachineOptions
@@ -32,6 +35,7 @@ struct SimulationSettings {
 struct ProgramRun {
   hw::MachineResult machine;
   MemoryTraffic traffic;
+  Skipping skipping;
 };
 [[nodiscard]] ProgramRun simulate(const isa::Program& program, Memory& memory, const config::MachineConfig& machine,
                                   const SimulationSettings& settings);

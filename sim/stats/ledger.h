@@ -7,6 +7,7 @@
 
 #include "sim/base/cycle.h"
 #include "sim/base/errors.h"
+#include "sim/base/residual.h"
 
 namespace systole {
 
@@ -53,6 +54,19 @@ class Ledger {
 
   [[nodiscard]] const std::string& unit() const { return unit_; }
   [[nodiscard]] const std::vector<StateInfo>& states() const { return states_; }
+
+  // Books the running state up to now.
+  void residual(Residual& r) {
+    r.rest(since_ <= r.now());
+    if (since_ < r.now()) {
+      if (!r.loads()) cycles_[current_] += r.now() - since_;
+      previous_ = current_;
+      since_ = r.now();
+    }
+    r(current_);
+    r(previous_);
+    for (std::uint64_t& cycles : cycles_) r.count(cycles);
+  }
 
  private:
   std::string unit_;
