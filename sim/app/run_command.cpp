@@ -109,7 +109,7 @@ int run_run(const Words& words) {
       .add("tiler", po::value<std::string>()->value_name("search|gemmini|compare"),
            "how products are cut into loops: by price of every cut (default), by the heuristic of Gemmini's library, or both, side by side")
       .add("skip-ahead", po::value<std::string>()->value_name("on|off"),
-           "simulate each piece of work between two fences once and repeat it where the same comes again; cycles and values do not change (default: off)")
+           "simulate each piece of work between two fences once and repeat it where the same comes again; cycles and values do not change (default: on)")
       .add_switch("no-check", "compare no values")
       .add_switch("every-layer", "a row per region of each layer instead of sums over the layers")
       .add("max-cycles", po::value<std::uint64_t>()->value_name("N"), "end a run that takes longer")
@@ -130,7 +130,7 @@ int run_run(const Words& words) {
   settings.scheduler = options.scheduler;
   settings.timing_only = options.timing_only;
   settings.check = !arguments.has("no-check");
-  settings.skip_ahead = on_or_off(arguments, "skip-ahead", false);
+  settings.skip_ahead = on_or_off(arguments, "skip-ahead", true);
   settings.max_cycles = arguments.get<std::uint64_t>("max-cycles", settings.max_cycles);
   settings.watchdog = arguments.get<std::uint64_t>("watchdog", settings.watchdog);
   settings.threads = static_cast<unsigned>(processors());

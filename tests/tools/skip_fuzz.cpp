@@ -1,0 +1,168 @@
+// Runs random legal programs, several times over and with their data in other places, once simulated whole and once with skip-ahead, and
+// compares everything a run without values leaves.
+//   skip_fuzz FIRST_SEED COUNT [JOBS]
+// Exit code 1 when a program differs, or when next to nothing was skipped.
+#include <cstdlib>
+#include <iostream>
+#include <random>
+#include <sstream>
+#include <string>
+
+#include "hw/top/machine.h"
+#include "isa/instruction.h"
+#include "isa/trace.h"
+#include "sim/base/process_pool.h"
+#include "sim/config/trace_machine.h"
+#include "tests/support/program_generator.h"
+
+using namespace systole;
+
+namespace {
+
+constexpr Cycle kMaxCycles = 20'000'000;
+constexpr std::uint64_t kPage = 4096;
+
+// The same command with its data `distance` bytes further on.
+isa::Instruction moved(isa::Instruction i, int revision, std::uint64_t distance) {
+  const auto op = isa::decode(i, revision);
+  if (!op) return i;
+  for (const isa::NamedField& named : isa::info(*op).fields) {
+    if (named.field.type == isa::FieldType::kDram && named.field.get(i) != 0) named.field.set(i, named.field.get(i) + distance);
+  }
+  return i;
+}
+
+// The pieces of the program between its fences, in random order and places, most of them more than once. What they compute makes no sense.
+isa::Program shuffled(const isa::Program& program, std::uint64_t seed) {
+  std::vector<std::vector<isa::Item>> pieces(1);
+  for (const isa::Item& item : program.items) {
+    pieces.back().push_back(item);
+    if (item.kind == isa::ItemKind::kFence) pieces.emplace_back();
+  }
+  std::mt19937_64 random(seed);
+  isa::Program result;
+  result.encoding = program.encoding;
+  result.regions = {{"even", 0}, {"odd", 0}};
+  const std::size_t copies = 3 + random() % 3;
+  for (std::size_t copy = 0; copy < copies; ++copy) {
+    // In the program's own order: pieces rely on what earlier ones configure.
+    const std::uint64_t distance = random() % 3 == 0 ? 0 : (random() % 64) * kPage;
+    for (std::size_t piece = 0; piece < pieces.size(); ++piece) {
+      const std::size_t times = 1 + random() % 2;
+      for (std::size_t time = 0; time < times; ++time) {
+        if (random() % 4 == 0) result.items.push_back({isa::ItemKind::kRegion, {}, piece % 2});
+        for (isa::Item item : pieces[piece]) {
+          if (item.kind == isa::ItemKind::kCommand) item.instruction = moved(item.instruction, program.encoding.revision, distance);
+          result.items.push_back(item);
+        }
+        result.items.push_back({isa::ItemKind::kFence, {}, 0});
+      }
+    }
+  }
+  return result;
+}
+
+void append(std::ostream& out, const std::vector<hw::UnitAccount>& accounts) {
+  for (const hw::UnitAccount& account : accounts) {
+    for (const hw::StateCycles& state : account.states) out << account.unit << '.' << state.name << ' ' << state.cycles << '\n';
+  }
+}
+
+std::string describe(const hw::MachineResult& result) {
+  std::ostringstream out;
+  out << "cycles " << result.cycles << "\norigin " << result.origin << '\n';
+  for (const Cycle fence : result.fences) out << "fence " << fence << '\n';
+  for (const Cycle accept : result.accepts) out << "accept " << accept << '\n';
+  append(out, result.accounts);
+  for (const hw::Counter& counter : result.counters) out << counter.name << ' ' << counter.value << '\n';
+  for (const hw::RegionCycles& region : result.regions) {
+    out << "region " << region.region << ' ' << region.cycles << '\n';
+    append(out, region.accounts);
+  }
+  for (const std::string& warning : result.warnings) out << warning << '\n';
+  return out.str();
+}
+
+std::string first_difference(const std::string& expected, const std::string& actual) {
+  std::istringstream left(expected), right(actual);
+  std::string a, b, before;
+  while (true) {
+    const bool more_left = static_cast<bool>(std::getline(left, a));
+    const bool more_right = static_cast<bool>(std::getline(right, b));
+    if (!more_left && !more_right) return "";
+    if (!more_left || !more_right || a != b) return "behind '" + before + "': " + (more_left ? a : "nothing") + " | " + (more_right ? b : "nothing");
+    before = a;
+  }
+}
+
+// "R" refused, "A" abandoned, "E" not a program for this machine, or "S" with the pieces simulated and repeated; "D" and a difference.
+std::string check(std::uint64_t seed) {
+  test::PlanOptions plan;
+  plan.convolutions = seed % 8 == 0;
+  const isa::Trace trace = test::emit(test::make_plan(seed, plan));
+  const isa::Program program = shuffled(trace.program, seed);
+  const hw::MachineParams params = config::trace_machine(trace).params;
+  Memory memory;
+  hw::MachineOptions options;
+  options.max_cycles = kMaxCycles;
+  options.timing_only = true;
+  options.loop_conv_revision = trace.loop_conv_encoding;
+  if (!hw::cannot_skip_ahead(params, options, memory, program).empty()) return "R";
+  hw::MachineOptions skipping = options;
+  skipping.skip_ahead = true;
+  hw::Machine whole(params, memory, options);
+  hw::Machine quick(params, memory, skipping);
+  hw::MachineResult expected;
+  try {
+    expected = whole.run(program);
+  } catch (const ModelError&) {
+    return "E";
+  }
+  try {
+    const hw::MachineResult actual = quick.run(program);
+    const std::string difference = first_difference(describe(expected), describe(actual));
+    if (!difference.empty()) return "D" + difference;
+    return "S" + std::to_string(actual.skipped->simulated) + " " + std::to_string(actual.skipped->repeated);
+  } catch (const hw::SkipAbandoned&) {
+    return "A";
+  } catch (const ModelError& error) {
+    return "D" + std::string(error.what());
+  }
+}
+
+}  // namespace
+
+// libsystemc has a main() of its own that calls sc_main(); it is never called.
+extern "C" int sc_main(int, char**) { return 1; }
+
+int main(int argc, char** argv) {
+  if (argc < 3) {
+    std::cerr << "usage: skip_fuzz FIRST_SEED COUNT [JOBS]\n";
+    return 2;
+  }
+  const std::uint64_t first = std::strtoull(argv[1], nullptr, 10);
+  const std::size_t count = std::strtoull(argv[2], nullptr, 10);
+  std::size_t different = 0, refused = 0, abandoned = 0, errors = 0, simulated = 0, repeated = 0;
+  run_tasks(
+      count, argc > 3 ? std::atoi(argv[3]) : 1, [&](std::size_t i) { return check(first + i); },
+      [&](std::size_t i, const TaskResult& result) {
+        const char kind = result.end == TaskEnd::kDone && !result.text.empty() ? result.text[0] : 'D';
+        if (kind == 'R') ++refused;
+        if (kind == 'A') ++abandoned;
+        if (kind == 'E') ++errors;
+        if (kind == 'S') {
+          std::istringstream text(result.text.substr(1));
+          std::size_t a = 0, b = 0;
+          text >> a >> b;
+          simulated += a;
+          repeated += b;
+        }
+        if (kind == 'D') {
+          ++different;
+          std::cout << "seed " << first + i << ": " << result.text << '\n';
+        }
+      });
+  std::cout << count << " programs: " << different << " differ, " << refused << " cannot be skipped, " << abandoned << " meet a hazard, " << errors
+            << " are no programs; " << simulated << " pieces simulated, " << repeated << " repeated\n";
+  return different == 0 && 4 * repeated > simulated ? 0 : 1;
+}
