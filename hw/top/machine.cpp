@@ -190,7 +190,7 @@ void load_image(const isa::Program& program, Memory& memory) {
 
 MachineResult Machine::run(const isa::Program& program, bool load) {
   Parts& p = *parts_;
-  if (load) load_image(program, p.memory);
+  if (load && !p.options.timing_only) load_image(program, p.memory);
   p.hazards.set_lookup([&program](std::uint32_t sequence) { return command_of(program, sequence); });
   p.host_works = !program.host_ops.empty() || p.params.host.loop_cycles != 0;
   if (p.options.skip_ahead) p.start_skipping(program);

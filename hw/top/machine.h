@@ -57,7 +57,7 @@ class Machine {
   Machine(const MachineParams& params, Memory& memory, const MachineOptions& options);
   ~Machine();
 
-  // Loads the program's image into memory (unless it is there) and runs it to its end. Throws ModelError when the program misuses the machine, deadlocks, or
+  // Loads the program's image into memory (unless it is there, or nobody asks for values) and runs it to its end. Throws ModelError when the program misuses the machine, deadlocks, or
   // exceeds max_cycles; SkipAbandoned.
   MachineResult run(const isa::Program& program, bool load = true);
 

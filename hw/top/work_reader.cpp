@@ -84,11 +84,20 @@ std::optional<Op> WorkReader::decode(const Instruction& instruction) const {
   return decode_host_command(instruction, params_.revision, program_.encoding.loop_conv);
 }
 
+std::optional<isa::HostOperation> WorkReader::host_operation(const isa::Item& item) const {
+  if (item.value >= program_.host_ops.size()) return std::nullopt;
+  try {
+    return isa::decode_host_operation(program_.host_ops[item.value]);
+  } catch (const ConfigError&) {
+    return std::nullopt;
+  }
+}
+
 std::string WorkReader::refusal() const {
   Registers registers;
   std::size_t number = 0;
   for (const isa::Item& item : program_.items) {
-    if (item.kind == isa::ItemKind::kHostOp) return "the program has host operations";
+    if (item.kind == isa::ItemKind::kHostOp && !host_operation(item)) return "a host operation is not known";
     if (item.kind != isa::ItemKind::kCommand) continue;
     const std::size_t command = number++;
     const std::optional<Op> op = decode(item.instruction);
@@ -266,6 +275,12 @@ Work WorkReader::read(std::size_t begin, std::size_t end, const Residual& state)
     const isa::Item& item = program_.items[at];
     put(item.kind);
     if (item.kind == isa::ItemKind::kGap) put(item.value);
+    if (item.kind == isa::ItemKind::kHostOp) {
+      // Its time depends on its size; it does not go through the accelerator's port.
+      const isa::HostOperation operation = *host_operation(item);
+      put(operation.kind, operation.rows, operation.elements());
+      for (const isa::HostRange& range : isa::ranges_of(operation)) work.in_memory = work.in_memory && memory_.contains(range.address, range.bytes);
+    }
     if (item.kind != isa::ItemKind::kCommand) continue;
     const Op op = *decode(item.instruction);
     Instruction i = item.instruction;
@@ -379,6 +394,13 @@ std::string WorkReader::memory_race() const {
   };
   for (const isa::Item& item : program_.items) {
     if (item.kind == isa::ItemKind::kFence) check();
+    if (item.kind == isa::ItemKind::kHostOp) {
+      for (const isa::HostRange& range : isa::ranges_of(*host_operation(item))) {
+        for (const Access& access : list) {
+          if ((access.store || range.written) && overlap(access, {range.address, 0, 1, range.bytes, range.written, false})) return "a host operation uses bytes that a command before it uses, with no fence between them";
+        }
+      }
+    }
     if (!found.empty()) return found;
     if (item.kind != isa::ItemKind::kCommand) continue;
     const Op op = *decode(item.instruction);

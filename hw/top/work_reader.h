@@ -14,6 +14,7 @@
 
 #include "hw/params/machine.h"
 #include "hw/ports/zero_sums.h"
+#include "isa/host_operation.h"
 #include "isa/instruction.h"
 #include "isa/program.h"
 #include "sim/base/memory.h"
@@ -51,8 +52,8 @@ class WorkReader {
  public:
   WorkReader(const MachineParams& params, const Memory& memory, const isa::Program& program, const ZeroSums* zero_sums = nullptr);
 
-  // Why the program cannot be read so; empty when it can. Host operations, convolutions, max-pooling, and loops that reuse what an earlier
-  // loop was configured with.
+  // Why the program cannot be read so; empty when it can. Convolutions, max-pooling, and loops that reuse what an earlier loop was configured
+  // with.
   [[nodiscard]] std::string refusal() const;
   // A load and a store, or two stores, of the same bytes of memory with no fence between them: what they leave depends on time. Names the
   // first such command; empty when there is none. Only for a program that is not refused.
@@ -89,6 +90,7 @@ class WorkReader {
   void configure(isa::Op op, const isa::Instruction& instruction, Registers& registers) const;
   // Appends the accesses of a command. False when there is no telling.
   bool accesses(isa::Op op, const isa::Instruction& instruction, const Registers& registers, std::vector<Access>& out) const;
+  [[nodiscard]] std::optional<isa::HostOperation> host_operation(const isa::Item& item) const;
   [[nodiscard]] std::optional<isa::Op> decode(const isa::Instruction& instruction) const;
   [[nodiscard]] static bool overlap(const Access& a, const Access& b);
   [[nodiscard]] static bool in_place(const Access& a, const Access& b) { return (a.bias || b.bias) && a.address == b.address && a.stride == b.stride; }

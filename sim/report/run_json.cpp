@@ -79,12 +79,14 @@ std::string run_json(const run::Results& r, const std::string& version) {
   if (r.checks) json["checks"] = checks_json(*r.checks);
   json["warnings"] = r.warnings;
   const run::Performance& p = r.performance;
-  if (r.skipping.wanted) {
-    json["skip_ahead"] = {{"refused", r.skipping.refused}, {"pieces_simulated", r.skipping.pieces}, {"pieces_repeated", r.skipping.repeated},
-                          {"cycles_repeated", r.skipping.repeated_cycles}, {"values_of_functional_model", r.skipping.values_of_model}};
-  }
   json["simulator"] = {{"cpu_seconds", p.cpu_seconds}, {"wall_seconds", p.wall_seconds}, {"peak_rss_bytes", p.peak_rss_bytes},
                        {"wakeups", p.wakeups},         {"scheduler", p.scheduler}};
+  json["simulator"]["phases"] = Json::array();
+  for (const run::Performance::Phase& phase : p.phases) json["simulator"]["phases"].push_back({{"name", phase.name}, {"cpu_seconds", phase.cpu_seconds}});
+  if (r.skipping.wanted) {
+    json["simulator"]["skip_ahead"] = {{"refused", r.skipping.refused}, {"pieces_simulated", r.skipping.pieces}, {"pieces_repeated", r.skipping.repeated},
+                          {"cycles_repeated", r.skipping.repeated_cycles}, {"values_of_functional_model", r.skipping.values_of_model}};
+  }
   return json.dump(2) + "\n";
 }
 

@@ -106,6 +106,10 @@ class ModelWorkload final : public Workload {
 
   [[nodiscard]] std::uint64_t seq() const override { return sizes_.prompt; }
   [[nodiscard]] std::uint64_t layers() const override { return sizes_.layers; }
+  void drop_values() override {
+    lowered_.program.image = {};
+    model_ = {};
+  }
   [[nodiscard]] const isa::Program& program() const override { return lowered_.program; }
 
   [[nodiscard]] CheckResult check(const Memory& memory) const override {

@@ -60,6 +60,11 @@ struct Skipping {
 
 // About the simulator, not the machine.
 struct Performance {
+  struct Phase {
+    std::string name;
+    double cpu_seconds = 0;
+  };
+  std::vector<Phase> phases;   // in order: all that the run did
   double cpu_seconds = 0;
   double wall_seconds = 0;
   std::uint64_t peak_rss_bytes = 0;

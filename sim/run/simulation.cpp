@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "hw/host/host_values.h"
 #include "hw/ports/port_log.h"
 #include "hw/top/machine.h"
 #include "isa/model/model.h"
@@ -70,6 +71,26 @@ std::uint64_t peak_rss_bytes() {
 
 double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
+// CPU time of what a run does, one thing after the other.
+class PhaseClock {
+ public:
+  void begin(const std::string& name) {
+    const double now = cpu_seconds();
+    if (!phases_.empty()) phases_.back().cpu_seconds += now - since_;
+    phases_.push_back({name, 0});
+    since_ = now;
+  }
+  [[nodiscard]] std::vector<Performance::Phase> end() {
+    begin("");
+    phases_.pop_back();
+    return phases_;
+  }
+
+ private:
+  std::vector<Performance::Phase> phases_;
+  double since_ = 0;
+};
+
 const char* name_of(SchedulerMode mode) {
   switch (mode) {
     case SchedulerMode::kFast: return "fast";
@@ -109,6 +130,7 @@ isa::Overflows compute_values(const isa::Program& program, Memory& memory, const
   isa::Model model(geometry, memory);
   for (const isa::Item& item : program.items) {
     if (item.kind == isa::ItemKind::kCommand) model.execute(item.instruction);
+    if (item.kind == isa::ItemKind::kHostOp) hw::compute_host_operation(isa::decode_host_operation(program.host_ops.at(item.value)), memory);
     if (item.kind == isa::ItemKind::kFence) zero_sums.at_fence.push_back(model.divisions());
   }
   zero_sums.rows = model.zero_divisions();
@@ -193,11 +215,18 @@ ProgramRun simulate(const isa::Program& program, Memory& memory, const config::M
   return run;
 }
 
-Results run_workload(const WorkloadRequest& request, const config::MachineConfig& machine, const SimulationSettings& settings) {
+Results run_workload(const WorkloadRequest& request, const config::MachineConfig& machine, const SimulationSettings& given) {
   const auto started = std::chrono::steady_clock::now();
+  PhaseClock phases;
+  SimulationSettings settings = given;
+  settings.progress = [&](const std::string& phase) {
+    phases.begin(phase);
+    given.progress(phase);
+  };
   kernels::Target target = target_of(machine.params);
   target.tiler = request.tiler;
   const std::unique_ptr<Workload> workload = make_workload(request, target, settings.threads, settings.progress);
+  if (settings.timing_only) workload->drop_values();
   const bool check = settings.check && !settings.timing_only;
   std::optional<BackgroundTask> hidden;
   if (check && workload->has_hidden_boundaries()) hidden.emplace([&] { return check_hidden(*workload, machine, settings); });
@@ -231,6 +260,7 @@ Results run_workload(const WorkloadRequest& request, const config::MachineConfig
     results.checks = workload->check(memory);
     if (hidden) add_hidden(*results.checks, text_or_throw(hidden->wait()));
   }
+  results.performance.phases = phases.end();
   results.performance.cpu_seconds = simulated;
   results.performance.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   results.performance.peak_rss_bytes = peak_rss_bytes();

@@ -19,6 +19,9 @@ class Workload {
   [[nodiscard]] virtual std::uint64_t seq() const = 0;
   [[nodiscard]] virtual std::uint64_t layers() const = 0;
 
+  // Forgets all values: program() has no image any more, and there is nothing to check.
+  virtual void drop_values() {}
+
   // The program whose cycles count.
   [[nodiscard]] virtual const isa::Program& program() const = 0;
   // Compares every tensor that it leaves in memory, and the output with the float model where there is one.

@@ -96,19 +96,22 @@ TEST_F(BuilderTest, a_fence_without_work_is_dropped) {
   EXPECT_EQ(program_.items.size(), 2u);
 }
 
-TEST(Allocator, rows_start_on_request_boundaries_and_matrices_end_on_whole_tiles) {
+TEST(Allocator, rows_start_on_request_boundaries_and_matrices_on_pages) {
   isa::Program program;
   Allocator memory(program, 16);
   const std::vector<std::int8_t> data(3 * 80, 5);
   const Matrix a = memory.matrix("a", 3, 80, data.data());
   const Matrix b = memory.matrix("b", 1, 8, Element::kInt32);
   EXPECT_EQ(a.stride, 128u);
-  EXPECT_EQ(b.address, a.address + 16 * 128);
+  EXPECT_EQ(a.address % Allocator::kPage, 0u);
+  EXPECT_EQ(b.address, a.address + Allocator::kPage);   // 16 rows of 128 bytes
+  EXPECT_EQ(memory.matrix("c", 33, 80, Element::kInt8).address, b.address + Allocator::kPage);
+  EXPECT_EQ(memory.end(), b.address + 3 * Allocator::kPage);   // 48 rows of 128 bytes
   ASSERT_EQ(program.image.size(), 1u);
   EXPECT_EQ(program.image[0].bytes.size(), 2 * 128 + 80u);
   EXPECT_EQ(program.image[0].bytes[128], 5);
   EXPECT_EQ(program.image[0].bytes[80], 0);
-  ASSERT_EQ(program.symbols.size(), 2u);
+  ASSERT_EQ(program.symbols.size(), 3u);
   EXPECT_EQ(program.symbols[1].bytes, 32u);
 }
 
