@@ -18,10 +18,14 @@ constexpr const char* kDescription =
     "for each case:\n"
     "* the paper's, an estimate of a mapping tool (Timeloop);\n"
     "* an estimate in that manner (\"other reading\"): each step takes the larger of its arithmetic and its traffic, with the "
-    "tiles of Gemmini's library; a fused normalisation is hidden, a step of its own takes three passes of 16 elements a cycle;\n"
+    "tiles of Gemmini's library; a fused normalisation is hidden, a step of its own takes three passes of 16 elements a cycle; traffic "
+    "at 8 bytes a cycle, as in the description of Gemmini for Timeloop in its repository (modeling/timeloop/arch, February 2023), "
+    "and at the 16 of the simulated bus;\n"
     "* the simulated machine, with the commands of Gemmini's library: `tiled_matmul_auto` with softmax or LayerNorm in the read-out, "
     "against int32 results in memory and a pass of its own (LayerNorm: `tiled_norm_auto`; softmax: our kernel library's, since "
-    "Gemmini's layer never runs one). Memory is ideal (20 cycles, 16 bytes a cycle); rows with L2 and DRAM follow.\n\n"
+    "Gemmini's layer never runs one). Memory is ideal (20 cycles, 16 bytes a cycle).\n\n"
+    "One cause is removed at a time, at l = 512: a scratchpad of two ports, in which loads do not disturb reads. The other way, "
+    "a bus of 8 bytes, or an L2 and DRAM of 100 cycles behind the port, make the passes over int32 results dear.\n\n"
     "One head is simulated and counts twelve times: heads are equal. Results of fused and unfused programs are compared byte by "
     "byte on random operands (l = 128).\n\n"
     "What Gemmini's library cannot do: a whole row has to fit half of the accumulator, because loops alternate between the halves. "
@@ -42,17 +46,26 @@ constexpr Pair kOutput = {"W_out + LayerNorm", PairNorm::kLayerNorm, 768, 768, 1
 constexpr Pair kSecond = {"W_2 + LayerNorm", PairNorm::kLayerNorm, 768, 3072, 1};
 
 struct Machine {
-  const char* memory;  // "ideal" "soc-100"
+  const char* memory;  // "ideal" "ports-2" "bus-8" "soc-100"
   int accumulator_kib;
 };
 
 config::MachineConfig machine_of(const Machine& m) {
   std::vector<config::Setting> settings = {{"accumulator.kib", std::to_string(m.accumulator_kib), "E5"}};
-  if (std::string(m.memory) != "ideal") {
+  if (std::string(m.memory) == "ports-2") settings.push_back({"scratchpad.ports", "2", "E5"});
+  if (std::string(m.memory) == "bus-8") settings.push_back({"dma.bus_bytes", "8", "E5"});
+  if (std::string(m.memory) == "soc-100") {
     settings.push_back({"memory.model", "soc", "E5"});
     settings.push_back({"soc.axi_latency", "100", "E5"});
   }
   return config::change_machine(config::preset_machine("survey-256-256"), settings);
+}
+
+std::string text_of(const Machine& m) {
+  const std::string memory = m.memory;
+  if (memory == "ports-2") return "scratchpad of two ports";
+  if (memory == "bus-8") return "bus of 8 bytes";
+  return memory == "ideal" ? "ideal memory" : "L2 and DRAM of 100 cycles";
 }
 
 NormalisedProduct product_of(const Pair& pair, std::uint64_t rows, bool fused) {
@@ -117,9 +130,14 @@ std::string names_of(const Case& c) {
 // Where the cycles of one pair go, for the cause.
 std::string parts_of(const Pair& pair, const CaseNumbers& plain, const CaseNumbers& fused) {
   const double norm = static_cast<double>(plain.cycles_of("norm"));
-  return fmt::format("{}: product {:.4g}, normalisation {:.4g} ({:.0f} %), fused {:.4g} cycles", pair.name,
-                     pair.times * static_cast<double>(plain.cycles_of("product")), pair.times * norm,
-                     100 * norm / static_cast<double>(plain.cycles), pair.times * static_cast<double>(fused.cycles));
+  const auto waiting = [&](const char* state) {
+    return 100 * static_cast<double>(fused.counters.at(std::string("study.execute.") + state)) / static_cast<double>(fused.cycles);
+  };
+  return fmt::format("{}: product {:.4g}, normalisation {:.4g} ({:.0f} %), fused {:.4g} cycles, in {:.0f} % of which the array waits "
+                     "for a bank that a load writes, in {:.0f} % for two operands in one bank",
+                     pair.name, pair.times * static_cast<double>(plain.cycles_of("product")), pair.times * norm,
+                     100 * norm / static_cast<double>(plain.cycles), pair.times * static_cast<double>(fused.cycles),
+                     waiting("bank_busy"), waiting("bank_conflict"));
 }
 
 void context(std::vector<CaseRow>& rows, const std::string& item, double ours, const std::string& cause) {
@@ -164,7 +182,7 @@ CaseStudy fusion(const CaseOptions& options) {
   std::vector<Simulated> simulated;
   for (const Case& c : cases()) {
     if (options.quick && c.rows > 512) continue;
-    for (const char* memory : {"ideal", "soc-100"}) {
+    for (const char* memory : {"ideal", "ports-2", "bus-8", "soc-100"}) {
       if (std::string(memory) != "ideal" && (c.rows > 512 || options.quick)) continue;
       Simulated s{&c, {memory, c.doubled ? 2 * c.accumulator_kib : c.accumulator_kib}, {}};
       for (const Pair* pair : c.pairs) s.first.push_back(add(*pair, c.rows, s.machine));
@@ -180,36 +198,47 @@ CaseStudy fusion(const CaseOptions& options) {
     }
     return cycles;
   };
+  const auto estimate_of = [](const Simulated& s, double bus) {
+    const kernels::Target target = run::target_of(machine_of(s.machine).params);
+    Both estimate;
+    for (const Pair* pair : s.of->pairs) {
+      estimate += {pair->times * estimate_pair(product_of(*pair, s.of->rows, false), target, bus).cycles(),
+                   pair->times * estimate_pair(product_of(*pair, s.of->rows, true), target, bus).cycles()};
+    }
+    return estimate;
+  };
   for (std::size_t n = 0; n < simulated.size(); ++n) {
     const Simulated& s = simulated[n];
     const Case& c = *s.of;
     const Both cycles = cycles_of(s);
     std::string parts;
-    Both estimate;
-    const kernels::Target target = run::target_of(machine_of(s.machine).params);
     for (std::size_t p = 0; p < c.pairs.size(); ++p) {
       const Pair& pair = *c.pairs[p];
-      estimate += {pair.times * estimate_pair(product_of(pair, c.rows, false), target).cycles(),
-                   pair.times * estimate_pair(product_of(pair, c.rows, true), target).cycles()};
       parts += fmt::format("{}{}", parts.empty() ? "" : "; ", parts_of(pair, numbers[s.first[p]], numbers[s.first[p] + 1]));
     }
     if (c.doubled) parts += fmt::format(" (accumulator of {} KiB)", s.machine.accumulator_kib);
     const std::string item = fmt::format("{}: l={}, accumulator {} KiB, {}, change of latency, %", c.place, c.rows, c.accumulator_kib,
                                          names_of(c));
     if (std::string(s.machine.memory) != "ideal") {
-      study.rows.push_back(compared(item + " (L2 and DRAM of 100 cycles)", c.printed, cycles.change(), parts));
+      study.rows.push_back(compared(fmt::format("{} ({})", item, text_of(s.machine)), c.printed, cycles.change(), parts));
       study.rows.back().verdict = CaseVerdict::kReading;
       continue;
     }
-    // The same case behind L2 and DRAM comes next, if it was run.
-    if (n + 1 < simulated.size() && simulated[n + 1].of == s.of)
-      parts = fmt::format("behind L2 and DRAM of 100 cycles {:.3g} %; ", cycles_of(simulated[n + 1]).change()) + parts;
+    // The same case with other memories comes next, if it was run.
+    std::string others;
+    for (std::size_t m = n + 1; m < simulated.size() && simulated[m].of == s.of && simulated[m].machine.memory != s.machine.memory; ++m)
+      others += fmt::format("{} {:.3g} %; ", text_of(simulated[m].machine), cycles_of(simulated[m]).change());
+    parts = others + parts;
     study.rows.push_back(compared(item, c.printed, cycles.change(), parts));
-    study.rows.push_back(compared(item + " (estimate in the paper's manner)", c.printed, estimate.change(),
-                                  fmt::format("{:.4g} cycles not fused, {:.4g} fused; simulation over estimate {:.3f} and {:.3f}",
-                                              estimate.plain, estimate.fused, cycles.plain / estimate.plain,
-                                              cycles.fused / estimate.fused)));
-    study.rows.back().verdict = CaseVerdict::kReading;
+    for (const double bus : {8.0, 16.0}) {
+      const Both estimate = estimate_of(s, bus);
+      study.rows.push_back(compared(fmt::format("{} (estimate, {:.0f} bytes a cycle)", item, bus), c.printed, estimate.change(),
+                                    fmt::format("{:.4g} cycles not fused, {:.4g} fused; simulation with 16 bytes over estimate {:.3f} "
+                                                "and {:.3f}",
+                                                estimate.plain, estimate.fused, cycles.plain / estimate.plain,
+                                                cycles.fused / estimate.fused)));
+      study.rows.back().verdict = CaseVerdict::kReading;
+    }
   }
   if (options.quick) {
     for (const Case& c : cases()) {

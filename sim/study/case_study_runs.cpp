@@ -26,7 +26,8 @@ using workloads::PublishedLayer;
 
 // Everything that the numbers of a run depend on.
 std::string identity(const CaseRun& run, const std::string& version) {
-  std::string text = version + " |";
+  constexpr const char* kFormat = "2";  // of the stored numbers
+  std::string text = version + " " + kFormat + " |";
   if (const auto* layer = std::get_if<PublishedLayer>(&run.layer)) {
     text += fmt::format(" layer {} {} {} {} {} {} {}", layer->hidden, layer->expansion, layer->heads, layer->rows,
                         layer->cached, layer->cross_keys, layer->fused_norm);
@@ -102,6 +103,11 @@ CaseNumbers simulate(const CaseRun& run) {
   for (const hw::RegionCycles& region : result.machine.regions)
     numbers.regions.at(region.region).cycles += region.cycles;
   for (const hw::Counter& counter : result.machine.counters) numbers.counters[counter.name] = counter.value;
+  // What the array does and waits for.
+  for (const hw::UnitAccount& account : result.machine.accounts) {
+    if (account.unit != "execute") continue;
+    for (const hw::StateCycles& state : account.states) numbers.counters["study.execute." + state.name] = state.cycles;
+  }
   if (values) numbers.counters[kResultChecksum] = checksum(program, memory);
   return numbers;
 }

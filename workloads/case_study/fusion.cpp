@@ -93,8 +93,8 @@ isa::Program normalised_product(const NormalisedProduct& pair, const kernels::Ta
   return Emitter(pair, target).emit();
 }
 
-PairEstimate estimate_pair(const NormalisedProduct& pair, const kernels::Target& target) {
-  constexpr double kBusBytes = 16, kPasses = 3, kWide = 4;
+PairEstimate estimate_pair(const NormalisedProduct& pair, const kernels::Target& target, double bus_bytes) {
+  constexpr double kPasses = 3, kWide = 4;
   const auto dim = static_cast<std::uint64_t>(target.dim);
   const kernels::Tiling t = kernels::gemmini_tiling(target, {pair.rows, pair.columns, pair.inner}, pair.fused);
   const auto number = [](std::uint64_t n) { return static_cast<double>(n); };
@@ -106,8 +106,8 @@ PairEstimate estimate_pair(const NormalisedProduct& pair, const kernels::Target&
   // A comes again for each column of tiles, B for each row of them.
   const double traffic = a * j_steps + b * i_steps + (pair.fused ? c : kWide * c);
   PairEstimate estimate;
-  estimate.product = std::max(arithmetic, traffic / kBusBytes);
-  if (!pair.fused) estimate.norm = std::max(kPasses * c / number(dim), (kWide + 1) * c / kBusBytes);
+  estimate.product = std::max(arithmetic, traffic / bus_bytes);
+  if (!pair.fused) estimate.norm = std::max(kPasses * c / number(dim), (kWide + 1) * c / bus_bytes);
   return estimate;
 }
 

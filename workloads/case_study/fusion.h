@@ -22,11 +22,11 @@ struct NormalisedProduct {
 [[nodiscard]] isa::Program normalised_product(const NormalisedProduct& pair, const kernels::Target& target);
 
 // Time in the manner of a mapping tool, nothing simulated: the larger of arithmetic and traffic of each step, the traffic of the
-// tiles above at 16 bytes a cycle; a fused normalisation is hidden, a step of its own takes three passes of a vector a cycle.
+// tiles above at `bus_bytes` a cycle; a fused normalisation is hidden, a step of its own takes three passes of a vector a cycle.
 struct PairEstimate {
   double product = 0, norm = 0;
   [[nodiscard]] double cycles() const { return product + norm; }
 };
-[[nodiscard]] PairEstimate estimate_pair(const NormalisedProduct& pair, const kernels::Target& target);
+[[nodiscard]] PairEstimate estimate_pair(const NormalisedProduct& pair, const kernels::Target& target, double bus_bytes);
 
 }  // namespace systole::workloads
