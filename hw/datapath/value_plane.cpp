@@ -5,12 +5,17 @@
 namespace systole::hw {
 namespace {
 
-// Everything that can hold a buffer of allocate() at a time: requests in flight and their queues, rows in the store pipelines.
+// How many buffers of allocate() can be taken between the taking of one and its last use. The longest way is a stored row's: it is taken when the
+// row is read and used when the row has become beats. Meanwhile each row in front of it takes one for what the scaling unit makes of it and one per
+// beat, and as many rows behind it are read and scaled.
 std::uint32_t buffers_in_flight(const MachineParams& m) {
-  const int rows_in_pipes = 4 * (m.scratchpad.read_delay + 4) * m.scratchpad.banks + m.accumulator.scale_latency + 64;
+  const int queue_entries = 3 * (m.scratchpad.read_delay + 2);   // norm, scale and issue queue
+  const int rows_in_pipes = queue_entries + m.accumulator.scale_latency + 8;
+  const int row_bytes = std::max(accumulator_row_bytes(m), m.dma.max_bytes);
+  const int beats_of_a_row = row_bytes / m.dma.bus_bytes + 1;
   const int beats = 2 * m.dma.max_in_flight * (1 + m.dma.max_bytes / m.dma.bus_bytes);
   std::uint32_t count = 256;
-  while (count < static_cast<std::uint32_t>(rows_in_pipes + beats)) count *= 2;
+  while (count < static_cast<std::uint32_t>(rows_in_pipes * (beats_of_a_row + 3) + beats)) count *= 2;
   return count;
 }
 

@@ -1,5 +1,7 @@
 // Replays recorded streams and compares every key, and the accounts of all units with recorded ones; ends at the first difference.
 //   golden_check [--accounts FILE] [--write] [--max-cycles N] [--jobs N] TRACE...
+//   golden_check --seeds FIRST COUNT [--jobs N]       a checksum of everything that each of these random programs leaves, one line each
+//   golden_check --emit SEED DIRECTORY                the random program and its expectation as DIRECTORY/pin_SEED.*
 // FILE has one line per stream and unit: "category/stream unit: state cycles, ...". With --write it is written instead of compared.
 // The accounts are our own, not the RTL's: a change of their meaning is a reason to write them anew, with a sentence saying why.
 #include <algorithm>
@@ -14,10 +16,13 @@
 
 #include "isa/expectation.h"
 #include "isa/trace.h"
+#include "sim/base/crc32.h"
 #include "sim/base/file.h"
 #include "sim/base/process_pool.h"
 #include "sim/config/trace_machine.h"
 #include "sim/replay/replay.h"
+
+#include "tests/support/program_generator.h"
 
 using namespace systole;
 
@@ -75,6 +80,44 @@ std::string run(const std::string& path, const Options& options) {
   return difference + "\n" + account_text(name_of(path), result.run.accounts);
 }
 
+// Short random programs.
+isa::Trace random_program(std::uint64_t seed) {
+  test::PlanOptions plan;
+  plan.min_steps = 1;
+  plan.max_steps = 4;
+  return test::emit(test::make_plan(seed, plan));
+}
+
+std::string measure(const isa::Trace& trace, const Options& options, const std::string& name) {
+  replay::ReplayOptions replay;
+  replay.max_cycles = options.max_cycles;
+  const replay::ReplayResult result = replay::replay_trace(trace, config::trace_machine(trace).params, replay);
+  return isa::format_expectation(result.measured) + "\n" + account_text(name, result.run.accounts);
+}
+
+int print_seeds(std::uint64_t first, std::size_t count, const Options& options) {
+  std::vector<std::string> lines(count);
+  run_tasks(
+      count, options.jobs,
+      [&](std::size_t i) {
+        const isa::Trace trace = random_program(first + i);
+        const std::string text = measure(trace, options, "random");
+        return std::to_string(trace.program.items.size()) + " " + crc32_text(crc32_of(text.data(), text.size()));
+      },
+      [&](std::size_t i, const TaskResult& result) { lines[i] = result.end == TaskEnd::kDone ? result.text : "0 failed"; });
+  for (std::size_t i = 0; i < count; ++i) std::cout << first + i << ' ' << lines[i] << '\n';
+  return 0;
+}
+
+int emit_seed(std::uint64_t seed, const std::string& directory, const Options& options) {
+  const isa::Trace trace = random_program(seed);
+  const std::string path = directory + "/pin_" + std::to_string(seed);
+  const std::string text = measure(trace, options, "random");
+  write_atomically(path + ".trace", isa::format_trace(trace));
+  write_atomically(path + ".expect.json", text.substr(0, text.find("\nrandom ")));
+  return 0;
+}
+
 std::string difference(const std::string& recorded, const std::string& actual) {
   std::istringstream left(recorded), right(actual);
   for (std::string a, b; std::getline(left, a) && std::getline(right, b);) {
@@ -98,6 +141,12 @@ int main(int argc, char** argv) {
     else if (word == "--max-cycles" && value) options.max_cycles = std::strtoull(argv[++i], nullptr, 10);
     else if (word == "--jobs" && value) options.jobs = std::atoi(argv[++i]);
     else options.traces.push_back(word);
+  }
+  if (options.traces.size() == 3 && options.traces[0] == "--seeds") {
+    return print_seeds(std::strtoull(options.traces[1].c_str(), nullptr, 10), std::strtoull(options.traces[2].c_str(), nullptr, 10), options);
+  }
+  if (options.traces.size() == 3 && options.traces[0] == "--emit") {
+    return emit_seed(std::strtoull(options.traces[1].c_str(), nullptr, 10), options.traces[2], options);
   }
   if (options.traces.empty()) {
     std::cerr << "usage: golden_check [--accounts FILE] [--write] [--max-cycles N] [--jobs N] TRACE...\n";
