@@ -5,7 +5,8 @@
 
 The faults are listed in tests/mutation/mutations.txt. All of them are compiled at once into a copy of the sources
 (build-mutation/source), each behind a switch; SYSTOLE_MUTANT=n turns on one of them. A fault is found when the streams of the
-quick tests (tests/golden/quick.txt) or the recorded accounts (tests/golden/accounts.txt) differ, end with an error or do not end.
+quick tests (tests/golden/quick.txt) or the recorded accounts (tests/golden/accounts.txt, tests/data/golden/pinned) differ, end with an
+error or do not end, or when a quick test of the front end or the execute side fails.
 --full replays all streams with the faults that the quick ones do not find. Results: tests/mutation/RESULTS.md, which
 scripts/scoreboard.sh puts into hw/EXACTNESS.md. Exit code 1 when a fault survives. Python 3 only, no packages.
 """
@@ -23,6 +24,7 @@ BUILD = os.path.join(ROOT, "build-mutation")
 SOURCE = os.path.join(BUILD, "source")
 STREAMS = os.path.join(BUILD, "build/golden/rtl")
 CHECK = os.path.join(BUILD, "build/tests/golden/golden_check")
+UNIT_TESTS = ("test_frontend", "execute_module_test")
 FIELDS = ("old", "new", "part", "equivalent")
 
 
@@ -203,7 +205,7 @@ def build():
     if shutil.which("ccache"):
         command.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["cmake", "--build", output, "--target", "golden_check", "golden_streams", "--parallel", os.environ.get("JOBS", "2"), "--", "-k", "0"], check=True)
+    subprocess.run(["cmake", "--build", output, "--target", "golden_check", "golden_streams", *UNIT_TESTS, "--parallel", os.environ.get("JOBS", "2"), "--", "-k", "0"], check=True)
 
 
 def run(number, arguments, seconds):
@@ -218,6 +220,19 @@ def run(number, arguments, seconds):
     if done.returncode not in (1, 3):
         fail("golden_check: " + done.stderr)
     return True, done.stdout.split("\n")[0]
+
+
+def run_unit_tests(number):
+    """The same for the unit tests, of which each case is a process of its own."""
+    environment = dict(os.environ, SYSTOLE_MUTANT=str(number))
+    output = os.path.join(BUILD, "build/tests/module")
+    for folder in ("frontend", "execute"):
+        done = subprocess.run(["ctest", "--test-dir", os.path.join(output, folder), "--parallel", os.environ.get("JOBS", "2"), "--stop-on-failure"],
+                              env=environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            failed = re.search(r"- ([^\n]*) \(", done.stdout[done.stdout.find("FAILED"):])
+            return True, failed.group(1) if failed else "a unit test fails"
+    return False, ""
 
 
 def words_of(path):
@@ -250,6 +265,8 @@ def main():
     quick = words_of("tests/golden/quick.txt")
     # Streams with recorded accounts first: they find most.
     first = words_of("tests/golden/accounts.txt")
+    pinned = os.path.join(ROOT, "tests/data/golden/pinned")
+    first += [os.path.join(pinned, name) for name in sorted(os.listdir(pinned)) if name.endswith(".trace")]
     order = first + [stream for stream in quick if stream not in set(first)]
     every = []
     for directory, _, names in sorted(os.walk(STREAMS)):
@@ -257,11 +274,16 @@ def main():
     found, why = run(0, accounts + order, 600)
     if found:
         fail("the tests fail without any fault: " + why)
+    found, why = run_unit_tests(0)
+    if found:
+        fail("the unit tests fail without any fault: " + why)
 
     chosen = [f for f in faults if not options.only or options.only in f.text or options.only in f.file]
     started = time.time()
     for done, fault in enumerate(chosen, 1):
         found, fault.detail = run(fault.number, accounts + order, 120)
+        if not found and not fault.equivalent:
+            found, fault.detail = run_unit_tests(fault.number)
         fault.result = "found" if found else "survives"
         if not found and options.full and not fault.equivalent:
             found, fault.detail = run(fault.number, ["--jobs", "2"] + every, 600)

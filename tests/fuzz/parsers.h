@@ -11,4 +11,12 @@ void parse_as_container(std::string_view bytes);
 void parse_as_trace(std::string_view bytes);
 void parse_as_expectation(std::string_view bytes);
 
+// readers.cpp
+void parse_as_machine(std::string_view bytes);      // YAML
+void parse_as_safetensors(std::string_view bytes);
+
+// graph_readers.cpp; YAML
+void parse_as_graph(std::string_view bytes);        // a layer graph
+void parse_as_sweep(std::string_view bytes);
+
 }  // namespace systole::test

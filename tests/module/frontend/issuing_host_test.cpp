@@ -189,6 +189,17 @@ TEST(IssuingHost, regions_begin_with_their_first_item_and_partition_the_run) {
   EXPECT_EQ(result.done, 37u);
 }
 
+// The accelerator takes nothing: the two commands that fit into the queue are busy cycles, the third one waits from then on.
+TEST(IssuingHost, a_command_that_is_not_accepted_is_a_stall) {
+  isa::Program program;
+  for (int i = 0; i < 3; ++i) program.command(isa::make(isa::Op::kFlush));
+  Options options;
+  options.sink = Stall::always();
+  const Result result = play(program, options);
+  EXPECT_EQ(result.account[1], 2u);
+  EXPECT_GT(result.account[2], 0u);
+}
+
 TEST(IssuingHost, the_account_of_cycles_closes) {
   isa::Program program;
   program.command(mvin(0));

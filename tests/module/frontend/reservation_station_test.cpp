@@ -263,6 +263,26 @@ TEST(ReservationStation, a_pooling_store_in_the_last_bank_wraps) {
   EXPECT_TRUE(waits({config_st(1), mvout(accumulator(512)), mvin(accumulator(1023), 16, 1)}, 1, 2));
 }
 
+// Where a command has no second operand, the RTL compares with row 0 of the scratchpad.
+isa::Instruction store_to_row_1000() {
+  isa::Instruction store = isa::make(isa::Op::kStoreSpad);
+  namespace f = isa::fields;
+  f::StoreSpad::dst_local.set(store, 1000);
+  f::StoreSpad::rows.set(store, 16);
+  f::StoreSpad::cols.set(store, 16);
+  f::StoreSpad::local.set(store, accumulator(0));
+  return store;
+}
+Options revision_2025() {
+  Options options;
+  options.params.revision = 2025;
+  return options;
+}
+TEST(ReservationStation, a_result_for_row_0_waits_for_a_store_to_the_scratchpad_elsewhere) {
+  EXPECT_TRUE(waits({config_ex(), store_to_row_1000(), preload(64, 0)}, 1, 2, revision_2025()));
+}
+TEST(ReservationStation, a_result_for_another_row_does_not) { EXPECT_FALSE(waits({config_ex(), store_to_row_1000(), preload(64, 32)}, 1, 2, revision_2025())); }
+
 TEST(ReservationStation, stores_wait_for_older_stores_to_complete_in_revision_2025) {
   Options options;
   options.params.stores_serialised = true;

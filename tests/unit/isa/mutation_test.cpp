@@ -10,69 +10,14 @@
 #include "isa/expectation.h"
 #include "isa/trace.h"
 #include "tests/fuzz/parsers.h"
+#include "tests/fuzz/text_mutation.h"
 #include "tests/support/program_generator.h"
-#include "tests/support/random.h"
 
 namespace systole::test {
 namespace {
 
 constexpr int kMutations = 20000;
 constexpr std::uint64_t kSeed = 20240607;
-
-// A few edits: bits, bytes, interesting numbers, pieces removed, doubled or taken from another input.
-std::string mutate(Random& random, const std::vector<std::string>& corpus) {
-  static const std::vector<std::string> tokens = {"18446744073709551615",
-                                                  "-1",
-                                                  "0x",
-                                                  "ffffffffffffffff",
-                                                  "\n",
-                                                  " ",
-                                                  "=",
-                                                  "\"",
-                                                  "\\",
-                                                  "@",
-                                                  "1e999f",
-                                                  "{",
-                                                  "}",
-                                                  "[",
-                                                  ","};
-  std::string text = random.pick(corpus);
-  const std::uint32_t edits = random.count(1, 6);
-  for (std::uint32_t i = 0; i < edits && !text.empty(); ++i) {
-    const std::size_t at = static_cast<std::size_t>(random.range(0, static_cast<std::int64_t>(text.size()) - 1));
-    const std::size_t length = std::min<std::size_t>(random.count(1, 40), text.size() - at);
-    switch (random.range(0, 7)) {
-      case 0:
-        text[at] = static_cast<char>(text[at] ^ (1 << random.range(0, 7)));
-        break;
-      case 1:
-        text[at] = static_cast<char>(random.bits());
-        break;
-      case 2:
-        text.erase(at, length);
-        break;
-      case 3:
-        text.insert(at, text.substr(at, length));
-        break;
-      case 4:
-        text.insert(at, random.pick(tokens));
-        break;
-      case 5:
-        text.resize(at);
-        break;
-      case 6: {
-        const std::string& other = random.pick(corpus);
-        const std::size_t from = static_cast<std::size_t>(random.range(0, static_cast<std::int64_t>(other.size()) - 1));
-        text.replace(at, length, other.substr(from, length));
-        break;
-      }
-      default:
-        text.replace(at, length, random.pick(tokens));
-        break;
-    }
-  }
-  return text;
-}
 
 isa::Program small_program() {
   isa::Program program = emit(make_plan(5, {std::nullopt, 3, 3, true, true})).program;
@@ -86,18 +31,7 @@ isa::Program small_program() {
   return program;
 }
 
-void run(const std::vector<std::string>& corpus, void (*parse)(std::string_view)) {
-  for (const std::string& good : corpus) parse(good);
-  Random random(kSeed);
-  for (int i = 0; i < kMutations; ++i) {
-    const std::string text = mutate(random, corpus);
-    try {
-      parse(text);
-    } catch (const std::exception& error) {
-      FAIL() << "seed " << kSeed << ", mutation " << i << ": " << error.what();
-    }
-  }
-}
+void run(const std::vector<std::string>& corpus, void (*parse)(std::string_view)) { EXPECT_EQ(first_escape(corpus, parse, kMutations, kSeed), ""); }
 
 TEST(Mutation, assembler_accepts_or_refuses) {
   const std::string text = isa::disassemble(small_program());
