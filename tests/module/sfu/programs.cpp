@@ -31,6 +31,7 @@ Outcome run_program(const std::string& settings, const std::string& fill, const 
     options.timing_only = timing_only;
     const replay::ReplayResult result = replay::replay_trace(trace, config::trace_machine(trace).params, options);
     std::string lines = timing_only ? "none\n" : crc32_text(result.measured.checks->at(0).crc32) + "\n";
+    lines += fmt::format("{}\n", result.run.cycles);
     for (const hw::Counter& counter : result.run.counters) lines += fmt::format("counter {} {}\n", counter.name, counter.value);
     for (const std::string& warning : result.run.warnings) lines += "warning " + warning + "\n";
     return lines;
@@ -40,6 +41,7 @@ Outcome run_program(const std::string& settings, const std::string& fill, const 
     std::istringstream lines(text_or_throw(result));
     std::string word, line;
     std::getline(lines, outcome.memory);
+    lines >> outcome.cycles;
     while (lines >> word) {
       if (word == "counter") {
         lines >> word;

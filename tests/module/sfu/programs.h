@@ -19,6 +19,7 @@ constexpr std::uint64_t kOutBytes = 4096;
 struct Outcome {
   std::map<std::string, std::uint64_t> counters;   // of the machine
   std::vector<std::string> warnings;
+  std::uint64_t cycles = 0;
   std::string memory;                              // checksum of the output
   std::string oracle_memory;
   isa::Overflows oracle;
