@@ -11,6 +11,7 @@ error or do not end, or when a quick test of the front end or the execute side f
 scripts/scoreboard.sh puts into hw/EXACTNESS.md. Exit code 1 when a fault survives. Python 3 only, no packages.
 """
 import argparse
+import json
 import os
 import re
 import shutil
@@ -300,9 +301,24 @@ def main():
         len(chosen), sum(f.result == "found" for f in chosen), sum(f.result == "cannot show" for f in chosen), len(survivors)))
     for fault in survivors:
         print("survives: %s (%s): %s" % (fault.text, fault.file, fault.result))
-    if not options.only:
-        write_results(faults)
+    remember(faults, chosen)
     return 1 if survivors else 0
+
+
+def remember(faults, chosen):
+    """Results of a run of some faults are joined with earlier ones of the others; the page is written when there is one of each."""
+    path = os.path.join(BUILD, "results.json")
+    known = json.load(open(path)) if os.path.exists(path) else {}
+    for fault in chosen:
+        known[fault.file + ": " + fault.text] = fault.result
+    json.dump(known, open(path, "w"), indent=0)
+    missing = [fault for fault in faults if fault.file + ": " + fault.text not in known]
+    if missing:
+        print("tests/mutation/RESULTS.md not written: %d faults have never been run" % len(missing))
+        return
+    for fault in faults:
+        fault.result = known[fault.file + ": " + fault.text]
+    write_results(faults)
 
 
 def write_results(faults):
