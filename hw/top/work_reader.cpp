@@ -209,9 +209,14 @@ void WorkReader::note_settings(Op op, const Instruction& i, const Registers& reg
     use(Setting::kStore);
     use(Setting::kActivation);
   };
-  if ((is_load(op) || op == Op::kLoopWs) && (registers.scaled[0] || registers.scaled[1] || registers.scaled[2])) use(Setting::kScaledLoad);
+  // Loads of whole accumulator words, and with extension E2 all loads into the accumulator, pass beside this scaler (hw/dma/reader.cpp).
+  const auto load = [&](std::size_t state, bool to_accumulator) {
+    use(Residual::load_setting(state));
+    const bool beside = to_accumulator && (!registers.shrink[state] || params_.sfu.mvin_acc_scale != 0);
+    if (registers.scaled[state] && !beside) use(Setting::kScaledLoad);
+  };
   if (is_load(op)) {
-    use(Residual::load_setting(load_state(op)));
+    load(load_state(op), isa::LocalAddress(static_cast<std::uint32_t>(fields::Mvin::local.get(i))).is_accumulator());
   } else if (op == Op::kMvout) {
     use_store();
   } else if (op == Op::kConfigLd) {
@@ -224,9 +229,10 @@ void WorkReader::note_settings(Op op, const Instruction& i, const Registers& reg
     use(Setting::kActivation);
     work.sets[index(Setting::kActivation)] = true;
   } else if (op == Op::kLoopWs) {
-    if (fields::LoopWsAddrsAb::a.get(registers.loop[1]) != 0) use(Setting::kLoad0);
-    if (fields::LoopWsAddrsAb::b.get(registers.loop[1]) != 0) use(Setting::kLoad1);
-    if (fields::LoopWsAddrsDc::d.get(registers.loop[2]) != 0) use(Setting::kLoad2);
+    const bool residual_add = fields::LoopWs::is_resadd.get(i) != 0;
+    if (fields::LoopWsAddrsAb::a.get(registers.loop[1]) != 0) load(0, residual_add);
+    if (fields::LoopWsAddrsAb::b.get(registers.loop[1]) != 0) load(1, residual_add);
+    if (fields::LoopWsAddrsDc::d.get(registers.loop[2]) != 0) load(2, true);
     if (fields::LoopWsAddrsDc::c.get(registers.loop[2]) != 0) use_store();
   }
 }

@@ -108,7 +108,7 @@ class Residual {
   void rest(bool condition) { at_rest_ = at_rest_ && condition; }
 
  private:
-  static constexpr Cycle kLongAgo = 64;                        // no unit looks further back than a few cycles
+  static constexpr Cycle kLongAgo = 8;                         // no unit looks further back than two cycles
   static constexpr Cycle kAhead = Cycle{1} << 32;              // larger than any distance ahead
 
   Cycle now_;
