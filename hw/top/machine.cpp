@@ -35,7 +35,7 @@ UnitAccount account_of(const Ledger& ledger, const std::vector<std::uint64_t>& c
 }
 
 // A machine that skips may have another one beside it.
-std::string module_name(const MachineOptions& options, const char* part) { return (options.skip_ahead ? "skipping_" : "") + std::string(part); }
+std::string module_name(const MachineOptions& options, const char* part) { return options.prefix + (options.skip_ahead ? "skipping_" : "") + part; }
 
 }  // namespace
 
@@ -133,8 +133,9 @@ struct Machine::Parts {
     if (options.port_log != nullptr) options.port_log->residual(r);
   }
   bool hold() {
-    if (skip_ahead) scheduler.request_pause();
-    return skip_ahead != nullptr;
+    const bool held = skip_ahead != nullptr || holds;
+    if (held) scheduler.request_pause();
+    return held;
   }
   void start_skipping(const isa::Program& program) {
     const std::string refusal = cannot_skip_ahead(params, options, memory, program);
@@ -167,6 +168,7 @@ struct Machine::Parts {
   std::vector<RegionStart> boundaries;
   bool host_works = false;
   std::unique_ptr<SkipAhead> skip_ahead;
+  bool holds = false;                   // in front of every piece, for run_in_turns()
 };
 
 Machine::Machine(const MachineParams& params, Memory& memory, const MachineOptions& options)
@@ -227,7 +229,61 @@ MachineResult Machine::run(const isa::Program& program, bool load) {
                                  : fmt::format("the program is not done after {} cycles\n", p.options.max_cycles)) +
                          p.scheduler.state_text());
   }
+  return result();
+}
 
+MachineResult Machine::run_in_turns(const isa::Program& program, Machine& other) {
+  Parts* active = parts_.get();
+  Parts* resting = other.parts_.get();
+  for (Parts* p : {active, resting}) {
+    SYSTOLE_CHECK(p->options.scheduler == SchedulerMode::kFast && p->options.timing_only && !p->options.skip_ahead);
+    p->holds = true;
+    p->host.start(program);
+    SYSTOLE_CHECK(p->scheduler.run_to_pause());
+  }
+  while (true) {
+    const Cycle begin = active->scheduler.now();
+    Residual before(begin);
+    active->visit(before);
+    const std::size_t first = active->host.next();
+    const std::size_t accepts = active->host.log().accepts.size(), fences = active->host.log().fences.size(), regions = active->boundaries.size();
+    Cycle now = begin;
+    while (true) {
+      active->host.resume(now);
+      if (!active->scheduler.run_to_pause()) {
+        SYSTOLE_CHECK(active->scheduler.stopped());
+        return active == parts_.get() ? result() : other.result();
+      }
+      now = active->scheduler.now();
+      Residual after(now);
+      active->visit(after);
+      if (!after.at_rest()) continue;
+      // The other machine takes over what this one has come to.
+      IssuingHost::Stretch stretch;
+      stretch.items = active->host.next() - first;
+      stretch.cycles = now - begin;
+      for (std::size_t i = accepts; i < active->host.log().accepts.size(); ++i) stretch.accepts.push_back(static_cast<std::uint32_t>(active->host.log().accepts[i] - begin));
+      for (std::size_t i = fences; i < active->host.log().fences.size(); ++i) stretch.fences.push_back(static_cast<std::uint32_t>(active->host.log().fences[i] - begin));
+      std::vector<std::uint64_t> counts = after.counts();
+      for (std::size_t i = 0; i < counts.size(); ++i) counts[i] -= before.counts()[i];
+      Wheel::Pending wakes;
+      SYSTOLE_CHECK(active->scheduler.pending(wakes));
+      // Its own running states end where the piece began.
+      Residual closed(begin);
+      resting->visit(closed);
+      resting->host.skip(begin, stretch);
+      resting->scheduler.jump(now, wakes);
+      Residual load(now, after.words(), after.names(), counts);
+      resting->visit(load);
+      resting->boundaries.insert(resting->boundaries.end(), active->boundaries.begin() + static_cast<std::ptrdiff_t>(regions), active->boundaries.end());
+      std::swap(active, resting);
+      break;
+    }
+  }
+}
+
+MachineResult Machine::result() {
+  Parts& p = *parts_;
   const IssuingHost::Log& log = p.host.log();
   const Cycle origin = log.accepts.empty() ? 0 : log.accepts.front();
   const Cycle end = log.fences.empty() ? log.end : log.fences.back();

@@ -33,6 +33,7 @@ struct MachineOptions {
   int loop_conv_revision = 2023;         // form of the convolution's configuration words: 2023 square, 2025 rectangular
   bool skip_ahead = false;               // repeats equal pieces of work without simulating them; see cannot_skip_ahead()
   const ZeroSums* zero_sums = nullptr;   // with timing_only, where they are known: then the cycles are those of a run with values
+  std::string prefix;                    // of the modules' names: several machines in one process
   bool reverse_order = false;            // units are registered in the opposite order: a test that order does not matter
 };
 
@@ -61,11 +62,17 @@ class Machine {
   // exceeds max_cycles; SkipAbandoned.
   MachineResult run(const isa::Program& program, bool load = true);
 
+  // A test of what skip-ahead relies on: two machines run the program's pieces by turns, and each takes over from the other only what
+  // residual() names. The result is that of either machine alone. Both without values, and new.
+  MachineResult run_in_turns(const isa::Program& program, Machine& other);
+
   // The port's TLM-2.0 initiator (hw/memory/tlm_memory.h); only with MachineOptions::tlm_memory. Bind its socket before run().
   [[nodiscard]] TlmMemory& tlm_memory();
 
  private:
   struct Parts;
+  // Of a run that has ended.
+  [[nodiscard]] MachineResult result();
   std::unique_ptr<Parts> parts_;
 };
 

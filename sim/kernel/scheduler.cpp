@@ -137,6 +137,19 @@ void Scheduler::advance_fast(Entity& entity) {
   if (!embedded_) end();
 }
 
+bool Scheduler::run_to_pause() {
+  SYSTOLE_CHECK(mode_ == SchedulerMode::kFast);
+  Entity& entity = *entities_.front();
+  while (!stopped_ && entity.wheel.next() != kNever) {
+    run_cycle(entity, entity.wheel.next());
+    if (pause_) {
+      pause_ = false;
+      return true;
+    }
+  }
+  return false;
+}
+
 // A simulation of our own only pauses: another machine may run after it.
 void Scheduler::end() {
   if (embedded_) {

@@ -46,6 +46,8 @@ class Scheduler : public sc_core::sc_module {
   // jump ahead.
   void on_pause(std::function<void(Cycle now)> between) { between_ = std::move(between); }
   void request_pause() { pause_ = true; }
+  // Instead of run(): goes on until request_pause(), without SystemC's clock. False when nothing is left to do, or after stop().
+  [[nodiscard]] bool run_to_pause();
   [[nodiscard]] bool pending(Wheel::Pending& wakes) const;
   void jump(Cycle to, const Wheel::Pending& wakes);
   // SystemC's time of a cycle; the cycle that holds a time; the first cycle that does not begin before it.
