@@ -8,26 +8,41 @@
 
 namespace systole::hw {
 
+namespace {
+
+// The bytes that a beat reads or writes; none: 0 bytes.
+struct Bytes {
+  std::uint64_t address = 0;
+  std::uint64_t bytes = 0;
+  unsigned lane = 0;     // of the first one in the beat's values
+};
+
+Bytes bytes_of(const RequestBeat& beat, unsigned bus_bytes) {
+  if (beat.opcode == TlOpcodeA::kGet) return {beat.address + beat.useful_first, beat.useful_bytes, beat.useful_first};
+  if (beat.mask == 0) return {};
+  // The mask of a beat is one run of bytes; its bits are lanes of the bus.
+  const std::uint64_t window = beat.address / bus_bytes * bus_bytes + static_cast<std::uint64_t>(beat.beat) * bus_bytes;
+  const auto first = static_cast<unsigned>(__builtin_ctzll(beat.mask));
+  return {window + first, 64u - static_cast<unsigned>(__builtin_clzll(beat.mask)) - first, first};
+}
+
+}  // namespace
+
+void check_address(const Memory& memory, unsigned bus_bytes, const char* unit, Cycle now, const RequestBeat& beat) {
+  const Bytes b = bytes_of(beat, bus_bytes);
+  if (b.bytes == 0 || memory.contains(b.address, b.bytes)) return;
+  throw CommandFault{now, unit, beat.sequence,
+                     fmt::format("{} {} bytes at {:#x}, outside memory", beat.opcode == TlOpcodeA::kGet ? "reads" : "writes", b.bytes, b.address)};
+}
+
 void PortValues::transfer(Cycle now, const RequestBeat& beat) {
-  if (beat.opcode == TlOpcodeA::kGet) {
-    const std::uint64_t address = beat.address + beat.useful_first;
-    if (!memory_.contains(address, beat.useful_bytes)) {
-      throw CommandFault{now, unit_, beat.sequence, fmt::format("reads {} bytes at {:#x}, outside memory", beat.useful_bytes, address)};
-    }
-    if (values_ != nullptr) std::memcpy(values_->bytes(beat.values) + beat.useful_first, memory_.at(address, beat.useful_bytes), beat.useful_bytes);
-    return;
-  }
-  if (beat.mask == 0) return;
-  const std::uint64_t window = beat.address + static_cast<std::uint64_t>(beat.beat) * bus_bytes_;
-  const int first = __builtin_ctzll(beat.mask);
-  const int end = 64 - __builtin_clzll(beat.mask);
-  const std::uint64_t address = window + static_cast<std::uint64_t>(first);
-  const auto bytes = static_cast<std::uint64_t>(end - first);
-  if (!memory_.contains(address, bytes)) {
-    throw CommandFault{now, unit_, beat.sequence, fmt::format("writes {} bytes at {:#x}, outside memory", bytes, address)};
-  }
-  // The mask of a beat is one run of bytes.
-  if (values_ != nullptr) std::memcpy(memory_.at(address, bytes), values_->bytes(beat.values) + first, bytes);
+  check_address(memory_, bus_bytes_, unit_.c_str(), now, beat);
+  const Bytes b = bytes_of(beat, bus_bytes_);
+  if (values_ == nullptr || b.bytes == 0) return;
+  std::uint8_t* const in_memory = memory_.at(b.address, b.bytes);
+  std::uint8_t* const in_beat = values_->bytes(beat.values) + b.lane;
+  if (beat.opcode == TlOpcodeA::kGet) std::memcpy(in_beat, in_memory, b.bytes);
+  else std::memcpy(in_memory, in_beat, b.bytes);
 }
 
 }  // namespace systole::hw

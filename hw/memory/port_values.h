@@ -10,13 +10,15 @@
 
 namespace systole::hw {
 
+// Throws CommandFault for bytes outside of memory; over-fetched bytes around the useful ones do not count.
+void check_address(const Memory& memory, unsigned bus_bytes, const char* unit, Cycle now, const RequestBeat& beat);
+
 class PortValues {
  public:
   // `values` null: addresses are still checked. `unit`: named in errors.
   PortValues(Memory& memory, ValuePlane* values, unsigned bus_bytes, std::string unit)
       : memory_(memory), values_(values), bus_bytes_(bus_bytes), unit_(std::move(unit)) {}
 
-  // Throws ModelError for bytes outside of memory; over-fetched bytes around the useful ones are not touched.
   void transfer(Cycle now, const RequestBeat& beat);
 
  private:

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "hw/params/derived.h"
+#include "hw/params/dram_timing.h"
 #include "sim/base/errors.h"
 
 namespace systole::hw {
@@ -50,8 +51,15 @@ std::vector<std::string> broken_rules(const MachineParams& m) {
           fmt::format("accumulator.scale_units = {}: shared units need the normaliser, and at least 4 of them", m.accumulator.scale_units));
   if (m.memory.model == MemoryModel::kSoc) {
     const int lines = m.soc.l2_kib * 1024 / 64;
-    require(m.soc.l2_ways <= lines / 2,
-            fmt::format("soc.l2_ways = {} leaves no sets: a cache of soc.l2_kib = {} has {} lines of 64 bytes, and needs two sets", m.soc.l2_ways, m.soc.l2_kib, lines));
+    require(m.soc.l2_ways * m.soc.l2_banks <= lines / 2,
+            fmt::format("soc.l2_ways = {} leaves no sets: a cache of soc.l2_kib = {} in soc.l2_banks = {} has {} lines of 64 bytes a bank, and needs two sets",
+                        m.soc.l2_ways, m.soc.l2_kib, m.soc.l2_banks, lines / m.soc.l2_banks));
+    const int llc_lines = m.soc.llc_kib * 1024 / 64;
+    require(m.soc.llc_kib == 0 || m.soc.llc_ways <= llc_lines,
+            fmt::format("soc.llc_ways = {}: a cache of soc.llc_kib = {} has {} lines of 64 bytes", m.soc.llc_ways, m.soc.llc_kib, llc_lines));
+    if (m.soc.dram != DramKind::kFixed) {
+      for (std::string& rule : contradictions(dram_timing(m.soc.dram, m.dram_timing))) rules.push_back(std::move(rule));
+    }
     require(m.dma.max_bytes <= 64, fmt::format("dma.max_bytes = {}: with memory.model = soc a request must fit into a line of 64 bytes", m.dma.max_bytes));
   }
   require(m.queue.load <= 64 && m.reservation.load <= 128, "queues larger than the reservation station's limits");

@@ -27,6 +27,7 @@ struct MachineParams {
   MemoryParams memory;
   SocParams soc;
   CpuParams host;
+  DramTimingParams dram_timing;
 
   // v.group(name, struct) for each group; v(revision, ...) for the one ungrouped key.
   template <class Self, class Visitor>
@@ -43,6 +44,7 @@ struct MachineParams {
     v.group("memory", self.memory);
     v.group("soc", self.soc);
     v.group("host", self.host);
+    v.group("dram_timing", self.dram_timing);
   }
 };
 

@@ -36,6 +36,23 @@ struct DramCounts {
   std::uint64_t refreshes = 0;
 };
 
+// Why a line took its time at the memory behind the L2, in cycles; what is left of its wait has no name here.
+struct MemoryWaits {
+  Cycle row = 0;       // DRAM opened a row
+  Cycle refresh = 0;   // DRAM refreshed
+  Cycle llc = 0;       // lookup and data of the last-level cache
+};
+
+// Lines at the last-level cache behind the L2.
+struct LlcCounts {
+  std::uint64_t reads = 0;
+  std::uint64_t writes = 0;
+  std::uint64_t read_hits = 0;
+  std::uint64_t write_hits = 0;
+  std::uint64_t victims_clean = 0;
+  std::uint64_t victims_dirty = 0;         // written to DRAM
+};
+
 // Cycles that the DMA's reads waited, from their request beat to the first beat of their answer. The parts add up to the whole.
 struct ReadWaits {
   std::uint64_t total = 0;
@@ -43,6 +60,8 @@ struct ReadWaits {
   std::uint64_t same_set = 0;              // behind another request to the set, or to the same line on its way
   std::uint64_t row_miss = 0;              // DRAM opens a row
   std::uint64_t refresh = 0;               // DRAM refreshes
+  std::uint64_t llc = 0;                   // lookup and data of the last-level cache
+  std::uint64_t probe = 0;                 // the CPU's L1 gives up the line
   std::uint64_t miss = 0;                  // the rest of fetching a line
   std::uint64_t hit = 0;                   // lookup, data banks and way back of a line that is there
   std::uint64_t bus = 0;                   // in the data pipeline and on the bus behind other answers

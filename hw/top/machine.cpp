@@ -193,6 +193,10 @@ void load_image(const isa::Program& program, Memory& memory) {
 MachineResult Machine::run(const isa::Program& program, bool load) {
   Parts& p = *parts_;
   if (load && !p.options.timing_only) load_image(program, p.memory);
+  if (p.soc != nullptr && p.params.soc.l2_state == L2State::kResident) {
+    for (const isa::Symbol& symbol : program.symbols) p.soc->place_where_room(symbol.address, symbol.bytes);
+    for (const isa::Segment& segment : program.image) p.soc->place_where_room(segment.address, segment.bytes.size());
+  }
   p.hazards.set_lookup([&program](std::uint32_t sequence) { return command_of(program, sequence); });
   p.host_works = !program.host_ops.empty() || p.params.host.loop_cycles != 0;
   if (p.options.skip_ahead) p.start_skipping(program);
@@ -319,9 +323,19 @@ MachineResult Machine::result() {
     count("memory.read_wait.same_set", waits.same_set, "behind another request to the set, or for a line on its way");
     count("memory.read_wait.row_miss", waits.row_miss, "DRAM opens a row");
     count("memory.read_wait.refresh", waits.refresh, "DRAM refreshes");
+    count("memory.read_wait.llc", waits.llc, "lookup and data of the last-level cache");
+    count("memory.read_wait.probe", waits.probe, "the CPU's L1 gives up the line");
     count("memory.read_wait.miss", waits.miss, "the rest of fetching a line");
     count("memory.read_wait.hit", waits.hit, "lookup, data banks and way back of a line that is there");
     count("memory.read_wait.bus", waits.bus, "behind other answers in the L2's data pipeline and on the bus");
+    if (const LlcCounts* llc = p.soc->llc_counts()) {
+      count("memory.llc.reads", llc->reads, "lines that the L2 reads");
+      count("memory.llc.read_hits", llc->read_hits, "of them in the last-level cache");
+      count("memory.llc.writes", llc->writes, "lines that the L2 writes back");
+      count("memory.llc.write_hits", llc->write_hits, "of them in the last-level cache");
+      count("memory.llc.victims_clean", llc->victims_clean, "lines given up unchanged");
+      count("memory.llc.victims_dirty", llc->victims_dirty, "lines written to memory");
+    }
     if (const DramCounts* dram = p.soc->dram_counts()) {
       count("memory.dram.reads", dram->reads, "lines read");
       count("memory.dram.writes", dram->writes, "lines written");

@@ -3,104 +3,115 @@
 namespace systole::hw::soc {
 
 unsigned AnswerPipeline::step(RequestSlot entering, unsigned way, std::uint32_t& used) {
-  moved_ = false;
   // ---- what each stage can do, last first
-  bool written = true;
-  if (stage4_.full && stage4_.put) {
-    written = (used & stage4_.banks) == 0;
+  bool stage4_free = true;
+  if ((stage4_.flags & kPut) != 0) {
+    stage4_free = (used & stage4_.banks) == 0;
     used |= stage4_.banks;
   }
-  const bool stage4_free = !stage4_.full || written;
-  const bool stage3_leaves = stage3_.full && stage4_free && !stage3_.answer;
-  const bool stage3_free = !stage3_.full || stage3_leaves;
-  bool put_beat_there = true;
-  if (stage2_.full && stage2_.needs_put_beat) put_beat_there = pool_[stage2_.request].pushed > pool_[stage2_.request].popped;
-  const bool stage2_leaves = stage2_.full && put_beat_there && stage3_free;
-  const bool stage2_free = !stage2_.full || stage2_leaves;
+  const bool stage3_leaves = (stage3_.flags & (kFull | kAnswer)) == kFull && stage4_free;
+  const bool stage3_free = stage3_.flags == 0 || stage3_leaves;
+  bool put_beat = false;   // one comes out of the put buffer
+  bool waits_for_beat = false;
+  if ((stage2_.flags & kNeedsPutBeat) != 0) {
+    const Request& request = pool_[stage2_.request];
+    put_beat = request.pushed > request.popped;
+    waits_for_beat = !put_beat;
+  }
+  const bool stage2_leaves = stage2_.flags != 0 && !waits_for_beat && stage3_free;
+  const bool stage2_free = stage2_.flags == 0 || stage2_leaves;
 
+  // ---- stage 1
   if (!busy_ && entering != kNoRequest) {
     current_ = entering;
-    current_set_ = pool_[entering].set;
-    current_way_ = way;
+    current_place_ = pool_[entering].set * geometry_.ways + way;
+    busy_ = true;
   }
-  const bool stage1_full = busy_ || entering != kNoRequest;
+  const bool stage1_full = busy_;
   Stage next;
-  bool stage1_leaves = false;
-  bool read = false;
   if (stage1_full) {
     const Request& request = pool_[current_];
-    const unsigned beat = request.offset / geometry_.bus_bytes | count_;
-    const bool whole_beat = (1u << request.lg_size) >= geometry_.bus_bytes;
-    const unsigned first_word = request.offset % geometry_.bus_bytes / kWordBytes;
-    const unsigned size_words = std::max(1u, (1u << request.lg_size) / kWordBytes);
-    const unsigned all_words = (1u << geometry_.bus_words) - 1;
-    const unsigned words = whole_beat ? all_words : ((1u << size_words) - 1) << first_word;
+    const unsigned beat = request.first_beat | count_;
     if (latch_) {
       forwarded_ = 0;
       for (const Stage* stage : {&stage2_, &stage3_, &stage4_}) {
-        if (stage->full && stage->set == current_set_ && stage->way == current_way_ && stage->beat == beat) forwarded_ |= stage->words;
+        if (stage->flags != 0 && stage->place == current_place_ && stage->beat == beat) forwarded_ |= stage->words;
       }
     }
-    const unsigned to_read = words & ~static_cast<unsigned>(forwarded_);
-    // A Put smaller than a word changes part of one.
-    const bool reads = (request.kind != RequestKind::kPutFull || (1u << request.lg_size) < kWordBytes) && to_read != 0 && !read_done_;
-    if (reads) {
-      const std::uint32_t banks = geometry_.banks(current_set_, beat * geometry_.bus_words, to_read);
-      read = (used & banks) == 0;
+    const unsigned to_read = request.beat_words & ~static_cast<unsigned>(forwarded_);
+    bool done = true;
+    if (request.reads_banks && to_read != 0 && !read_done_) {
+      const std::uint32_t banks = geometry_.word_banks(request.set, beat * geometry_.bus_words, to_read);
+      done = read_done_ = (used & banks) == 0;
       used |= banks;
     }
-    stage1_leaves = (!reads || read) && stage2_free;
-    if (stage1_leaves) {
-      next.full = true;
-      next.put = next.needs_put_beat = request.is_put();
-      next.answer = !next.put || count_ == 0;
-      next.beat = static_cast<std::uint8_t>(beat);
-      next.words = static_cast<std::uint8_t>(words);
-      next.set = current_set_;
-      next.way = current_way_;
-      next.banks = next.put ? geometry_.banks(current_set_, beat * geometry_.bus_words, request.words[count_]) : 0;
+    if (done && stage2_free) {
+      const bool put = request.is_put();
+      next.place = current_place_;
       next.request = current_;
+      next.beat = static_cast<std::uint8_t>(beat);
+      next.words = request.beat_words;
+      // A Get reads its bytes with its first beat, a Put writes them with its last: nothing comes between its beats.
+      if (put) {
+        next.banks = geometry_.word_banks(request.set, beat * geometry_.bus_words, request.words[count_]);
+        next.flags = static_cast<std::uint8_t>(kFull | kPut | kNeedsPutBeat | (count_ == 0 ? kAnswer : 0) | (count_ + 1 == request.data_beats ? kMovesValues : 0));
+      } else {
+        next.flags = static_cast<std::uint8_t>(kFull | kAnswer | (count_ == 0 ? kMovesValues : 0));
+      }
+      read_done_ = false;
+      ++count_;
+      busy_ = count_ != request.data_beats;
+      if (!busy_) count_ = 0;
     }
   }
   latch_ = !stage1_full || stage2_free;
 
   // ---- all move together
-  if (stage4_.full && written) {
-    stage4_.full = false;
-    moved_ = true;
-  }
+  if (stage4_free) stage4_.flags = 0;
   if (stage3_leaves) {
     stage4_ = stage3_;
-    stage3_.full = false;
-    moved_ = true;
+    stage3_.flags = 0;
   }
-  unsigned put_beats = 0;
-  if (stage2_.full && stage2_.needs_put_beat && put_beat_there) {
-    stage2_.needs_put_beat = false;
+  if (put_beat) {
+    stage2_.flags = static_cast<std::uint8_t>(stage2_.flags & ~kNeedsPutBeat);
     Request& request = pool_[stage2_.request];
     ++request.popped;
-    put_beats = 1;
-    moved_ = true;
+    if ((stage2_.flags & kMovesValues) != 0) move_values(stage2_);
     if (request.popped == request.data_beats) pool_.release(stage2_.request);
   }
   if (stage2_leaves) {
+    if ((stage2_.flags & kMovesValues) != 0) move_values(stage2_);
     stage3_ = stage2_;
-    stage2_.full = false;
-    moved_ = true;
+    stage2_.flags = 0;
   }
-  if (stage1_leaves) {
-    stage2_ = next;
-    read_done_ = false;
-    moved_ = true;
-    ++count_;
-    busy_ = count_ != pool_[current_].data_beats;
-    if (!busy_) count_ = 0;
-  } else if (stage1_full) {
-    busy_ = true;
-    read_done_ = read_done_ || read;
-    moved_ = true;
+  if (next.flags != 0) stage2_ = next;
+  return put_beat ? 1 : 0;
+}
+
+void AnswerPipeline::move_values(Stage& stage) {
+  stage.flags = static_cast<std::uint8_t>(stage.flags & ~kMovesValues);
+  if (values_ == nullptr) return;
+  const Request& request = pool_[stage.request];
+  const std::uint64_t line = request.address / kLineBytes * kLineBytes;
+  if (!request.is_put()) {
+    if (request.useful_bytes == 0) return;
+    std::memcpy(values_->bytes(request.values) + request.useful_first, lines_.line(stage.place, line) + request.offset + request.useful_first,
+                request.useful_bytes);
+    return;
   }
-  return put_beats;
+  const std::uint8_t* from = pool_.put_bytes(stage.request);
+  if (request.put_mask == ~std::uint64_t{0}) {
+    std::memcpy(lines_.whole_line(stage.place), from, kLineBytes);
+    return;
+  }
+  std::uint8_t* to = lines_.line(stage.place, line);
+  for (std::uint64_t left = request.put_mask; left != 0;) {   // run by run
+    const auto first = static_cast<unsigned>(__builtin_ctzll(left));
+    const std::uint64_t rest = ~(left >> first);
+    const auto bytes = rest == 0 ? 64u : static_cast<unsigned>(__builtin_ctzll(rest));
+    std::memcpy(to + first, from + first, bytes);
+    left = bytes + first >= 64 ? 0 : left & (~std::uint64_t{0} << (first + bytes));
+  }
 }
 
 }  // namespace systole::hw::soc

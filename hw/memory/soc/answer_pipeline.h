@@ -5,62 +5,67 @@
 //   3  the answer leaves: every beat of a Get, the acknowledgement of a Put with its first beat
 //   4  a Put's beat is written to the data banks
 // A beat that is still in stages 2 to 4 is forwarded to a later reader of the same beat, which then reads no bank.
+// Requests pass in order, so values can move at one place: between stages 2 and 3.
 #include <cstdint>
 
+#include "hw/datapath/value_plane.h"
+#include "hw/memory/soc/line_array.h"
 #include "hw/memory/soc/request.h"
 
 namespace systole::hw::soc {
 
 class AnswerPipeline {
  public:
-  AnswerPipeline(const Geometry& geometry, RequestPool& pool) : geometry_(geometry), pool_(pool) {}
+  // `values` null: a run without values.
+  AnswerPipeline(const Geometry& geometry, RequestPool& pool, LineArray& lines, ValuePlane* values)
+      : geometry_(geometry), pool_(pool), lines_(lines), values_(values) {}
 
   // A new request can enter stage 1.
   [[nodiscard]] bool free() const { return !busy_; }
-  [[nodiscard]] bool empty() const { return !busy_ && !stage2_.full && !stage3_.full && !stage4_.full; }
-  // Is something of this set and way inside? Refills and evictions wait for it.
-  [[nodiscard]] bool holds(std::uint32_t set, unsigned way) const {
-    const auto in = [&](const Stage& stage) { return stage.full && stage.set == set && stage.way == way; };
-    return (busy_ && current_set_ == set && current_way_ == way) || in(stage2_) || in(stage3_) || in(stage4_);
+  [[nodiscard]] bool empty() const { return !busy_ && (stage2_.flags | stage3_.flags | stage4_.flags) == 0; }
+  // Is something of this place (set and way) inside? Refills and evictions wait for it.
+  [[nodiscard]] bool holds(std::uint32_t place) const {
+    const auto in = [&](const Stage& stage) { return stage.flags != 0 && stage.place == place; };
+    return (busy_ && current_place_ == place) || in(stage2_) || in(stage3_) || in(stage4_);
   }
 
   // ---- channel D, before step(): the request whose beat stage 3 offers, or kNoRequest.
-  [[nodiscard]] RequestSlot offered() const { return stage3_.full && stage3_.answer ? stage3_.request : kNoRequest; }
-  void taken() { stage3_.answer = false; }
+  [[nodiscard]] RequestSlot offered() const { return (stage3_.flags & kAnswer) != 0 ? stage3_.request : kNoRequest; }
+  void taken() { stage3_.flags = static_cast<std::uint8_t>(stage3_.flags & ~kAnswer); }
 
   // One cycle. `entering`: request that the schedule sends in (kNoRequest: none), into `way` of its set. `used`: data banks taken by units of
   // higher priority; those of the pipeline are added. Returns the put beats that left the put buffer (0 or 1).
   unsigned step(RequestSlot entering, unsigned way, std::uint32_t& used);
-  // Did the last step change anything?
-  [[nodiscard]] bool moved() const { return moved_; }
+  // A cycle in which it is empty and nothing enters.
+  void rest() { latch_ = true; }
 
  private:
+  // Flags of a stage; none: it is empty.
+  static constexpr std::uint8_t kFull = 1, kPut = 2, kNeedsPutBeat = 4, kMovesValues = 8;
+  static constexpr std::uint8_t kAnswer = 16;   // still to be sent
   struct Stage {
-    bool full = false;
-    bool put = false;
-    bool needs_put_beat = false;
-    bool answer = false;           // still to be sent
-    std::uint8_t beat = 0;         // of the line
-    std::uint8_t words = 0;        // of the beat
-    std::uint32_t set = 0;
-    unsigned way = 0;
+    std::uint32_t place = 0;
     std::uint32_t banks = 0;       // written in stage 4
     RequestSlot request = kNoRequest;
+    std::uint8_t beat = 0;         // of the line
+    std::uint8_t words = 0;        // of the beat
+    std::uint8_t flags = 0;
   };
+  void move_values(Stage& stage);
 
   const Geometry geometry_;
   RequestPool& pool_;
+  LineArray& lines_;
+  ValuePlane* values_;
   // stage 1
   bool busy_ = false;
   RequestSlot current_ = kNoRequest;
-  std::uint32_t current_set_ = 0;
-  unsigned current_way_ = 0;
+  std::uint32_t current_place_ = 0;
   unsigned count_ = 0;             // beats done
   bool read_done_ = false;         // the banks were read, but stage 2 was full
   bool latch_ = true;              // the forwarding comparison is taken anew
   std::uint8_t forwarded_ = 0;
   Stage stage2_, stage3_, stage4_;
-  bool moved_ = false;
 };
 
 }  // namespace systole::hw::soc

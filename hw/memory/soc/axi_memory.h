@@ -1,18 +1,19 @@
 #pragma once
-// What answers on the cache's AXI port: whole lines are read and written. Read bursts are not mixed with one another, one beat a cycle; they
-// come in the order in which the memory finishes them.
+// What answers on the cache's AXI port: whole lines are read and written. Lines are sent in the order in which the memory finishes them, one
+// after the other, one beat a cycle; who takes them counts the beats.
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <iterator>
+#include <vector>
 
+#include "hw/ports/memory_log.h"
 #include "sim/base/cycle.h"
 
 namespace systole::hw::soc {
 
 class AxiMemory {
  public:
-  explicit AxiMemory(unsigned beats) : beats_(beats) {}   // of a line
+  AxiMemory() = default;
   virtual ~AxiMemory() = default;
 
   // ---- requests; `now` is the cycle of the beat on AXI. `id` comes back with the answer.
@@ -26,51 +27,56 @@ class AxiMemory {
   virtual void advance(Cycle) {}
 
   // ---- answers
-  // First cycle in which a beat can be taken, kNever: none is known yet.
+  // First cycle in which a line can be taken (read: its first beat), kNever: none is known yet.
   [[nodiscard]] Cycle read_offered() const { return read_offered_; }
-  [[nodiscard]] Cycle write_offered() const { return writes_.empty() ? kNever : writes_.front().at; }
-  [[nodiscard]] unsigned read_id() const { return reads_.front().id; }
-  // Cycles of the line's wait that were spent opening its row and refreshing.
-  [[nodiscard]] Cycle read_row_wait() const { return reads_.front().row_wait; }
-  [[nodiscard]] Cycle read_refresh_wait() const { return reads_.front().refresh_wait; }
-  [[nodiscard]] unsigned write_id() const { return writes_.front().id; }
-  void take_read(Cycle now) {
-    if (++beat_ == beats_) {
-      beat_ = 0;
-      reads_.pop_front();
-    }
-    offer_read(now + 1);
+  [[nodiscard]] Cycle write_offered() const { return write_offered_; }
+  [[nodiscard]] unsigned read_id() const { return reads_[first_read_].id; }
+  [[nodiscard]] const MemoryWaits& read_waits() const { return reads_[first_read_].waits; }
+  [[nodiscard]] unsigned write_id() const { return writes_[first_write_].id; }
+  void take_read() {
+    take_first(reads_, first_read_);
+    read_offered_ = reads_.empty() ? kNever : reads_[first_read_].at;
   }
-  void take_write() { writes_.pop_front(); }
+  void take_write() {
+    take_first(writes_, first_write_);
+    write_offered_ = writes_.empty() ? kNever : writes_[first_write_].at;
+  }
 
  protected:
-  // The line of `id` can be sent from `at` on. Lines leave in that order; a burst under way is not interrupted.
-  void answer_read(Cycle now, unsigned id, Cycle at, Cycle row_wait = 0, Cycle refresh_wait = 0) {
-    auto place = reads_.end();
-    const auto first = reads_.begin() + (beat_ != 0 ? 1 : 0);
-    while (place != first && std::prev(place)->at > at) --place;
-    const bool head = place == reads_.begin();
-    reads_.insert(place, {id, at, row_wait, refresh_wait});
-    if (head) offer_read(now);
+  // The line of `id` can be sent from `at` on. Lines leave in that order.
+  void answer_read(unsigned id, Cycle at, const MemoryWaits& waits = {}) {
+    std::size_t place = reads_.size();
+    while (place > first_read_ && reads_[place - 1].at > at) --place;
+    reads_.insert(reads_.begin() + static_cast<std::ptrdiff_t>(place), {at, id, waits});
+    read_offered_ = reads_[first_read_].at;
   }
-  void answer_write(unsigned id, Cycle at) { writes_.push_back({id, at, 0, 0}); }
+  void answer_write(unsigned id, Cycle at) {
+    writes_.push_back({at, id, {}});
+    write_offered_ = writes_[first_write_].at;
+  }
 
   Cycle work_at_ = kNever;
 
  private:
   struct Answer {
-    unsigned id;
     Cycle at;
-    Cycle row_wait;
-    Cycle refresh_wait;
+    unsigned id;
+    MemoryWaits waits;
   };
-  void offer_read(Cycle earliest) { read_offered_ = reads_.empty() ? kNever : std::max(earliest, reads_.front().at); }
-
-  const unsigned beats_;
-  std::deque<Answer> reads_;
-  std::deque<Answer> writes_;
-  unsigned beat_ = 0;
+  // Those in front of `first` are gone; their places are given back now and then.
+  static void take_first(std::vector<Answer>& answers, std::size_t& first) {
+    if (++first == answers.size()) {
+      answers.clear();
+      first = 0;
+    } else if (first == 32) {
+      answers.erase(answers.begin(), answers.begin() + 32);
+      first = 0;
+    }
+  }
+  std::vector<Answer> reads_, writes_;
+  std::size_t first_read_ = 0, first_write_ = 0;
   Cycle read_offered_ = kNever;
+  Cycle write_offered_ = kNever;
 };
 
 }  // namespace systole::hw::soc

@@ -12,6 +12,8 @@ struct DirectoryEntry {
   std::uint64_t tag = 0;
   bool valid = false;
   bool dirty = false;
+  bool cpu = false;             // the CPU's L1 may hold a copy
+  bool cpu_exclusive = false;   // and may have written it
 };
 
 struct DirectoryResult {
@@ -22,18 +24,17 @@ struct DirectoryResult {
 
 class Directory {
  public:
-  Directory(const Geometry& geometry, L2State fill);
+  Directory(const Geometry& geometry, unsigned bank, L2State fill);
 
   // Makes a line resident before the first request. Throws ConfigError for a way that does not exist.
   void place(std::uint64_t address, unsigned way, bool dirty);
 
   // ---- port
   [[nodiscard]] bool can_write() const { return !write_waits_; }
+  // A read sees the waiting write, so it can happen at once; what waits is the port.
   void write(std::uint32_t set, unsigned way, const DirectoryEntry& entry) {
     write_waits_ = true;
-    write_set_ = set;
-    write_way_ = way;
-    write_entry_ = entry;
+    put(set, way, entry);
   }
   // Moves the victim generator; the result belongs to the following cycle.
   void read() {
@@ -44,23 +45,41 @@ class Directory {
     victim_ = (lfsr_ & 0x3FF) * geometry_.ways >> 10;
   }
   // The result of the read of the previous cycle.
-  [[nodiscard]] DirectoryResult result(std::uint32_t set, std::uint64_t tag) const;
-  // A cycle without read: the waiting write happens.
-  void settle_write();
+  [[nodiscard]] DirectoryResult result(std::uint32_t set, std::uint64_t tag) const {
+    const std::uint64_t* tags = &tags_[std::size_t{set} * geometry_.ways];
+    for (unsigned way = 0; way < geometry_.ways; ++way) {
+      if (tags[way] == tag) return {true, way, at(set, way)};
+    }
+    return {false, victim_, at(set, victim_)};
+  }
+  // A cycle without read: the waiting write has the port.
+  void settle_write() { write_waits_ = false; }
   [[nodiscard]] bool write_waits() const { return write_waits_; }
   [[nodiscard]] std::uint64_t reads() const { return reads_; }
 
+  [[nodiscard]] DirectoryEntry at(std::uint32_t set, unsigned way) const {
+    const std::size_t place = std::size_t{set} * geometry_.ways + way;
+    const std::uint8_t state = states_[place];
+    const bool valid = tags_[place] != kNoTag;
+    return {valid ? tags_[place] : 0, valid, (state & kDirty) != 0, (state & kCpu) != 0, (state & kCpuExclusive) != 0};
+  }
+
  private:
-  [[nodiscard]] DirectoryEntry& at(std::uint32_t set, unsigned way) { return entries_[std::size_t{set} * geometry_.ways + way]; }
+  static constexpr std::uint64_t kNoTag = ~std::uint64_t{0};
+  static constexpr std::uint8_t kDirty = 1, kCpu = 2, kCpuExclusive = 4;
+  void put(std::uint32_t set, unsigned way, const DirectoryEntry& entry) {
+    const std::size_t place = std::size_t{set} * geometry_.ways + way;
+    tags_[place] = entry.valid ? entry.tag : kNoTag;
+    states_[place] = static_cast<std::uint8_t>((entry.dirty ? kDirty : 0) | (entry.cpu ? kCpu : 0) | (entry.cpu_exclusive ? kCpuExclusive : 0));
+  }
 
   const Geometry geometry_;
-  std::vector<DirectoryEntry> entries_;
+  const unsigned bank_;
+  std::vector<std::uint64_t> tags_;
+  std::vector<std::uint8_t> states_;
   std::uint32_t lfsr_ = 1;
   unsigned victim_ = 0;
   bool write_waits_ = false;
-  std::uint32_t write_set_ = 0;
-  unsigned write_way_ = 0;
-  DirectoryEntry write_entry_;
   std::uint64_t reads_ = 0;
 };
 

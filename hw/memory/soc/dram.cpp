@@ -11,9 +11,8 @@ constexpr DramClock kNoClock = std::numeric_limits<DramClock>::max();
 
 }  // namespace
 
-Dram::Dram(const SocParams& params, unsigned beats, DramLog* log)
-    : AxiMemory(beats),
-      timing_(dram_timing(params.dram)),
+Dram::Dram(const SocParams& params, const DramTiming& timing, DramLog* log)
+    : timing_(timing),
       cycle_ps_(1'000'000 / static_cast<std::uint64_t>(params.clock_mhz)),
       tck_ps_(static_cast<std::uint64_t>(timing_.tck_ps)),
       controller_latency_(static_cast<Cycle>(params.dram_controller_latency)),
@@ -55,7 +54,7 @@ void Dram::read(Cycle now, unsigned id, std::uint64_t address) {
   for (const Request& write : writes_) {
     if (write.address != address) continue;
     ++counts_.forwarded;
-    answer_read(now, id, now + controller_latency_);
+    answer_read(id, now + controller_latency_);
     return;
   }
   reads_.push_back(request_of(now, id, address));
@@ -100,7 +99,7 @@ void Dram::advance(Cycle now) {
       work_at_ = kNever;
       return;
     }
-    clock_ = step(now, clock_);
+    clock_ = step(clock_);
   }
   work_at_ = cycle_at(clock_);
 }
@@ -111,7 +110,7 @@ bool Dram::row_wanted(unsigned bank, std::int64_t row) const {
 }
 
 // One command or none in `clock`; returns the next clock in which one is possible.
-DramClock Dram::step(Cycle now, DramClock clock) {
+DramClock Dram::step(DramClock clock) {
   if (clock >= next_refresh_) return refresh_step(clock);
   if (draining_ ? writes_.size() * 4 <= write_limit_ : writes_.size() * 4 >= write_limit_ * 3) draining_ = !draining_;
   const bool writing = draining_ || reads_.empty();
@@ -129,7 +128,7 @@ DramClock Dram::step(Cycle now, DramClock clock) {
       continue;
     }
     issue(clock, column, request.bank, request.row);
-    finish(now, clock, queue, i);
+    finish(clock, queue, i);
     return clock + 1;
   }
   // The oldest request whose row can be opened, or whose bank can be closed for it.
@@ -181,14 +180,14 @@ void Dram::book_refresh(DramClock begin, DramClock end) {
   for (Request& request : reads_) request.refreshing += end - std::max(begin, std::min(request.arrival, end));
 }
 
-void Dram::finish(Cycle now, DramClock clock, std::deque<Request>& queue, std::size_t index) {
+void Dram::finish(DramClock clock, std::deque<Request>& queue, std::size_t index) {
   const Request request = queue[index];
   queue.erase(queue.begin() + static_cast<std::ptrdiff_t>(index));
   ++(!request.opened ? counts_.row_hits : request.conflict ? counts_.row_conflicts : counts_.row_misses);
   if (&queue == &reads_) {
     const Cycle arrived = cycle_at(clock + timing_.cl + timing_.burst) + controller_latency_;
     const DramClock row = request.opened ? timing_.rcd + (request.conflict ? timing_.rp : 0) : 0;
-    answer_read(now, request.id, arrived, cycle_at(row), cycle_at(request.refreshing));
+    answer_read(request.id, arrived, {cycle_at(row), cycle_at(request.refreshing), 0});
   }
   if (closed_page_ && !row_wanted(request.bank, request.row)) {
     // Auto-precharge: the part closes the row itself as early as it may.

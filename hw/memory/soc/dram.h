@@ -23,7 +23,7 @@ class DramLog {
 
 class Dram final : public AxiMemory {
  public:
-  Dram(const SocParams& params, unsigned beats, DramLog* log = nullptr);
+  Dram(const SocParams& params, const DramTiming& timing, DramLog* log = nullptr);
 
   [[nodiscard]] bool can_read() const override { return reads_.size() < read_limit_; }
   void read(Cycle now, unsigned id, std::uint64_t address) override;
@@ -51,12 +51,12 @@ class Dram final : public AxiMemory {
   void catch_up_refreshes(DramClock clock);
   [[nodiscard]] bool row_wanted(unsigned bank, std::int64_t row) const;
   void issue(DramClock clock, DramCommand command, unsigned bank, std::int64_t row);
-  DramClock step(Cycle now, DramClock clock);
+  DramClock step(DramClock clock);
   DramClock refresh_step(DramClock clock);
   void book_refresh(DramClock begin, DramClock end);
-  void finish(Cycle now, DramClock clock, std::deque<Request>& queue, std::size_t index);
+  void finish(DramClock clock, std::deque<Request>& queue, std::size_t index);
 
-  const DramTiming& timing_;
+  const DramTiming timing_;
   const std::uint64_t cycle_ps_;
   const std::uint64_t tck_ps_;
   const Cycle controller_latency_;

@@ -6,20 +6,6 @@
 
 namespace systole::hw::soc {
 
-const DramTiming& dram_timing(DramKind kind) {
-  switch (kind) {
-    case DramKind::kFixed: break;
-#define SYSTOLE_DRAM(name, ...)                   \
-  case DramKind::name: {                          \
-    static const DramTiming timing{__VA_ARGS__};  \
-    return timing;                                \
-  }
-#include "hw/memory/soc/dram_timing.def"
-#undef SYSTOLE_DRAM
-  }
-  SYSTOLE_CHECK(false);
-}
-
 DramState::DramState(const DramTiming& timing) : timing_(timing), banks_(timing.banks) { window_.fill(kLongAgo); }
 
 bool DramState::all_closed() const {

@@ -4,25 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "hw/params/memory.h"
+#include "hw/params/dram_timing.h"
 
 namespace systole::hw::soc {
-
-using DramClock = std::int64_t;
-
-struct DramTiming {
-  DramClock tck_ps;
-  unsigned banks, groups, row_lines;
-  DramClock burst, cl, cwl, rcd, rp, ras, rrd_s, rrd_l, faw, ccd_s, ccd_l, wtr_s, wtr_l, wr, rtp, rfc, refi;
-  const char* source;
-
-  [[nodiscard]] DramClock rc() const { return ras + rp; }
-  // From a read to a write: the data bus turns round, with two clocks between the bursts (JESD79-3F, 4.13.2.4).
-  [[nodiscard]] DramClock rtw() const { return cl + burst + 2 - cwl; }
-};
-
-// Not for DramKind::kFixed.
-[[nodiscard]] const DramTiming& dram_timing(DramKind kind);
 
 enum class DramCommand : std::uint8_t { kActivate, kPrecharge, kRead, kWrite, kRefresh };
 
@@ -64,7 +48,7 @@ class DramState {
   };
   [[nodiscard]] unsigned group(unsigned bank) const { return bank % timing_.groups; }
 
-  const DramTiming& timing_;
+  const DramTiming timing_;
   std::vector<Bank> banks_;
   Last activates_, reads_, writes_;
   std::array<DramClock, 4> window_;   // the last four activates, oldest at window_head_

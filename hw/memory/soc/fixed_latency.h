@@ -7,9 +7,9 @@ namespace systole::hw::soc {
 
 class FixedLatencyMemory final : public AxiMemory {
  public:
-  FixedLatencyMemory(Cycle read_latency, Cycle write_latency, unsigned beats) : AxiMemory(beats), read_latency_(read_latency), write_latency_(write_latency) {}
+  FixedLatencyMemory(Cycle read_latency, Cycle write_latency) : read_latency_(read_latency), write_latency_(write_latency) {}
 
-  void read(Cycle now, unsigned id, std::uint64_t) override { answer_read(now, id, now + read_latency_); }
+  void read(Cycle now, unsigned id, std::uint64_t) override { answer_read(id, now + read_latency_); }
   void write(Cycle now, unsigned id, std::uint64_t) override { answer_write(id, now + write_latency_); }
 
  private:

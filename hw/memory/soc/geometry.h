@@ -11,33 +11,41 @@ inline constexpr unsigned kWordBytes = 8;                            // the unit
 inline constexpr unsigned kLineWords = kLineBytes / kWordBytes;
 inline constexpr std::uint64_t kFillBase = 0x8F000000;               // lines that fill the cache before the first command
 
+// Lines are spread over the banks of the cache by their lowest address bits; each bank is a cache of its own.
 struct Geometry {
   explicit Geometry(const MachineParams& m)
-      : ways(static_cast<unsigned>(m.soc.l2_ways)),
-        sets(static_cast<unsigned>(m.soc.l2_kib) * 1024 / (kLineBytes * ways)),
+      : banks_of_lines(static_cast<unsigned>(m.soc.l2_banks)),
+        ways(static_cast<unsigned>(m.soc.l2_ways)),
+        sets(static_cast<unsigned>(m.soc.l2_kib) * 1024 / (kLineBytes * ways * banks_of_lines)),
         bus_bytes(static_cast<unsigned>(m.dma.bus_bytes)),
         bus_words(bus_bytes / kWordBytes),
         axi_words(static_cast<unsigned>(m.soc.axi_bytes) / kWordBytes),
         axi_beats(kLineWords / axi_words),
         // BankedStore.scala: four times the wider of the two ports, one bank a word.
-        bank_mask(4 * (bus_words > axi_words ? bus_words : axi_words) - 1) {}
+        word_bank_mask(4 * (bus_words > axi_words ? bus_words : axi_words) - 1) {}
 
-  [[nodiscard]] std::uint32_t set_of(std::uint64_t address) const { return static_cast<std::uint32_t>(address / kLineBytes) & (sets - 1); }
-  [[nodiscard]] std::uint64_t tag_of(std::uint64_t address) const { return address / kLineBytes / sets; }
-  [[nodiscard]] std::uint64_t address_of(std::uint64_t tag, std::uint32_t set) const { return (tag * sets + set) * kLineBytes; }
-
-  // Data banks, one bit each, of the words `words` (bit 0: word `first` of the line).
-  [[nodiscard]] std::uint32_t banks(std::uint32_t set, unsigned first, unsigned words) const {
-    return words << ((set * kLineWords + first) & bank_mask);
+  [[nodiscard]] unsigned bank_of(std::uint64_t address) const { return static_cast<unsigned>(address / kLineBytes) & (banks_of_lines - 1); }
+  [[nodiscard]] std::uint32_t set_of(std::uint64_t address) const {
+    return static_cast<std::uint32_t>(address / kLineBytes / banks_of_lines) & (sets - 1);
+  }
+  [[nodiscard]] std::uint64_t tag_of(std::uint64_t address) const { return address / kLineBytes / banks_of_lines / sets; }
+  [[nodiscard]] std::uint64_t address_of(std::uint64_t tag, std::uint32_t set, unsigned bank) const {
+    return ((tag * sets + set) * banks_of_lines + bank) * kLineBytes;
   }
 
+  // Word banks of the data array, one bit each, of the words `words` (bit 0: word `first` of the line).
+  [[nodiscard]] std::uint32_t word_banks(std::uint32_t set, unsigned first, unsigned words) const {
+    return words << ((set * kLineWords + first) & word_bank_mask);
+  }
+
+  unsigned banks_of_lines;
   unsigned ways;
-  unsigned sets;
+  unsigned sets;         // of a bank
   unsigned bus_bytes;
   unsigned bus_words;
   unsigned axi_words;
   unsigned axi_beats;    // of a line
-  unsigned bank_mask;
+  unsigned word_bank_mask;
 };
 
 }  // namespace systole::hw::soc

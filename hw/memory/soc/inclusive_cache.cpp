@@ -1,56 +1,56 @@
 #include "hw/memory/soc/inclusive_cache.h"
 
-#include <fmt/format.h>
-
 namespace systole::hw::soc {
 
-InclusiveCache::InclusiveCache(const MachineParams& params, RequestPool& pool, AxiMemory& memory, Channel<RequestItem>& in_requests,
-                               Channel<RequestSlot>& out_answers, MemoryLog* log)
+InclusiveCache::InclusiveCache(const MachineParams& params, unsigned bank, RequestPool& pool, MemoryPort& port, CpuCache& cpu, LineValues* below,
+                               ValuePlane* values)
     : geometry_(params),
+      bank_(bank),
       queued_limit_(static_cast<unsigned>(params.soc.l2_queued_requests)),
       put_beats_limit_(static_cast<unsigned>(params.soc.l2_put_beats)),
       pool_(pool),
-      in_requests_(in_requests),
-      out_answers_(out_answers),
-      directory_(geometry_, params.soc.l2_state),
-      mshrs_(static_cast<unsigned>(params.soc.l2_mshrs)),
-      answers_(geometry_, pool),
+      port_(port),
+      cpu_(cpu),
+      lines_(std::size_t{geometry_.sets} * geometry_.ways, below),
+      directory_(geometry_, bank, params.soc.l2_state),
+      mshrs_(static_cast<unsigned>(params.soc.l2_mshrs), geometry_.sets),
+      answers_(geometry_, pool, lines_, values),
       releases_(geometry_),
-      outer_(geometry_, static_cast<unsigned>(params.soc.l2_grants), memory, log) {}
+      cork_(bank, static_cast<unsigned>(params.soc.l2_grants), port) {}
 
-void InclusiveCache::send_answer(Cycle now) {
-  const RequestSlot offered = answers_.offered();
-  const bool room = out_answers_.can_push(now);
+void InclusiveCache::send_answer(bool room) {
+  answer_ = kNoRequest;
   if (output_slot_ != kNoRequest) {
     if (room) {
-      out_answers_.push(now, output_slot_);
+      answer_ = output_slot_;
       output_slot_ = kNoRequest;
     }
     return;
   }
+  const RequestSlot offered = answers_.offered();
   if (offered == kNoRequest) return;
-  if (room) out_answers_.push(now, offered);
-  else output_slot_ = offered;
+  (room ? answer_ : output_slot_) = offered;
   answers_.taken();
 }
 
 // What becomes of the beat at the input in this cycle.
-InclusiveCache::Intake InclusiveCache::look_at_input(const Schedule& schedule, const RequestItem* item) const {
+InclusiveCache::Intake InclusiveCache::look_at_input(const Schedule& schedule, const RequestItem& item) const {
   Intake intake;
-  if (item == nullptr) return intake;
-  const Request& request = pool_[item->request];
+  const Request& request = pool_[item.request];
   if (request.is_put() && put_beats_ >= put_beats_limit_) return intake;
-  if (item->beat != 0) {
+  if (item.beat != 0) {
     intake.later_beat = true;
     return intake;
   }
   const unsigned owner = mshrs_.of_set(request.set);
   if (owner == kNoMshr) {
+    if (mshrs_.full()) return intake;
     // A leaving MSHR that goes on with another line needs the directory itself.
     const bool port_taken = schedule.leave && mshrs_[schedule.mshr].queue_head != kNoRequest &&
                             pool_[mshrs_[schedule.mshr].queue_head].tag != mshrs_[schedule.mshr].tag;
-    intake.allocated = port_taken ? kNoMshr : mshrs_.lowest_free();
-    intake.first_beat = intake.allocated != kNoMshr;
+    if (port_taken) return intake;
+    intake.allocated = mshrs_.lowest_free();
+    intake.first_beat = true;
     return intake;
   }
   if (owner == schedule.mshr && schedule.leave && mshrs_[owner].queue_head == kNoRequest) {
@@ -62,25 +62,35 @@ InclusiveCache::Intake InclusiveCache::look_at_input(const Schedule& schedule, c
   return intake;
 }
 
-bool InclusiveCache::step(Cycle now) {
-  const bool was_quiet = answers_.empty() && output_slot_ == kNoRequest && releases_.empty() && lookup_.mshr == kNoMshr && !directory_.write_waits() &&
-                         outer_.empty() && outer_.next_answer() > now;
-  send_answer(now);
-  outer_.choose(now);
+bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, bool port_turn) {
+  took_item_ = false;
+  answer_ = kNoRequest;
+  const bool offered = offers() != kNoRequest;
+  if (offered) send_answer(output_room);
+  cork_.begin();
 
   // ---- schedule
-  FreeUnits free;
-  free.acquire = outer_.can_acquire(now);
-  free.release = releases_.free();
-  free.answer = answers_.free();
-  free.grant_ack = outer_.can_ack(now);
-  free.directory_write = directory_.can_write();
-  const Schedule schedule = mshrs_.choose(free);
+  Schedule schedule;
+  if (const std::uint64_t ready = mshrs_.ready(); ready != 0) {
+    FreeUnits free;
+    free.acquire = cork_.can_acquire();
+    free.release = releases_.free();
+    free.answer = answers_.free();
+    free.grant_ack = cork_.can_ack();
+    free.directory_write = directory_.can_write();
+    free.probe = cpu_.can_probe(now);
+    mshrs_.choose(ready, free, schedule);
+  }
 
   // ---- input
-  const RequestItem* item = input_slot_ ? &*input_slot_ : in_requests_.front(now);
-  const Intake intake = look_at_input(schedule, item);
-  if (was_quiet && schedule.mshr == kNoMshr && !intake.first_beat && !intake.later_beat && (item == nullptr || input_slot_)) return false;
+  const bool from_slot = input_slot_.request != kNoRequest;
+  const RequestItem* const head = from_slot ? &input_slot_ : item;
+  Intake intake;
+  if (head != nullptr) intake = look_at_input(schedule, *head);
+  const bool accepted = intake.first_beat || intake.later_beat;
+  if (schedule.mshr == kNoMshr && !accepted && !offered && (item == nullptr || from_slot) && quiet() && port_.offer(bank_) == MemoryPort::Answer::kNone) {
+    return false;
+  }
 
   // ---- directory port
   Lookup read;
@@ -88,119 +98,136 @@ bool InclusiveCache::step(Cycle now) {
   bool same_line = false;
   if (schedule.leave) {
     const Mshr& mshr = mshrs_[schedule.mshr];
-    successor = intake.follows ? item->request : mshr.queue_head;
+    successor = intake.follows ? head->request : mshr.queue_head;
     if (successor != kNoRequest) {
       same_line = pool_[successor].tag == mshr.tag;
       if (!same_line) read = {schedule.mshr, successor};
     }
   }
-  if (read.mshr == kNoMshr && intake.allocated != kNoMshr) read = {intake.allocated, item->request};
+  if (read.mshr == kNoMshr && intake.allocated != kNoMshr) read = {intake.allocated, head->request};
 
-  // ---- data banks: evictions before refills before the answer pipeline's writes and reads
+  // ---- data banks: data of the CPU's L1, then evictions before refills before the answer pipeline's writes and reads
   std::uint32_t used = 0;
+  if (!probes_.empty()) claim_probe_banks(now, used);
   Release release;
-  if (schedule.release) {
-    const Mshr& mshr = mshrs_[schedule.mshr];
-    release = {schedule.mshr, mshr.set, mshr.way, mshr.dirty, mshr.victim_tag};
-    ++(mshr.dirty ? counts_.victims_dirty : counts_.victims_clean);
-  }
-  releases_.claim(schedule.release ? &release : nullptr, answers_, used);
+  const bool releasing = schedule.release || releases_.active();
+  if (releasing) claim_release(schedule, release, used);
 
-  const Refill* refill = outer_.refills().front(now);
   bool refill_taken = false;
   const bool refill_first = refill_beat_ == 0;
-  if (!refill_first || refill != nullptr) {
+  if (const Refill* refill = cork_.refill(); !refill_first || refill != nullptr) {
     if (refill_first) refill_set_ = mshrs_[refill->mshr].set;
-    if (!refill_first || !answers_.holds(refill_set_, mshrs_[refill->mshr].way)) {
+    if (!refill_first || !answers_.holds(place_of(mshrs_[refill->mshr]))) {
       // Between the first and the last beat of a line the bank of the next beat is held even while there is no beat. Messages without data
       // claim the first bank too.
-      const std::uint32_t bank = geometry_.banks(refill_set_, refill_beat_ * geometry_.axi_words, (1u << geometry_.axi_words) - 1);
+      const std::uint32_t bank = geometry_.word_banks(refill_set_, refill_beat_ * geometry_.axi_words, (1u << geometry_.axi_words) - 1);
       refill_taken = refill != nullptr && (used & bank) == 0;
       used |= bank;
     }
   }
 
-  const RequestSlot entering = schedule.answer ? mshrs_[schedule.mshr].request : kNoRequest;
-  put_beats_ -= answers_.step(entering, schedule.mshr != kNoMshr ? mshrs_[schedule.mshr].way : 0, used);
-
-  // ---- the scheduled MSHR
-  bool write_directory = false;
-  std::uint32_t write_set = 0;
-  unsigned write_way = 0;
-  DirectoryEntry entry;
-  if (schedule.mshr != kNoMshr) {
-    const unsigned index = schedule.mshr;
-    Mshr& mshr = mshrs_[index];
-    const Request& request = pool_[mshr.request];
-    const bool dirty_after = (mshr.hit && mshr.dirty) || request.is_put();
-    if (schedule.acquire) outer_.acquire(now, {index, request.replaces_line(), request.address / kLineBytes * kLineBytes});
-    if (schedule.grant_ack) outer_.ack(now);
-    if (schedule.directory_write) {
-      write_directory = true;
-      write_set = mshr.set;
-      write_way = mshr.way;
-      if (!schedule.release) entry = {mshr.tag, true, dirty_after};
-    }
-    mshrs_.served(schedule);
-    if (schedule.leave) {
-      pool_.release(mshr.request);
-      if (successor != kNoRequest) {
-        if (!intake.follows) mshrs_.dequeue(index, pool_);
-        mshrs_.allocate(index, successor, pool_[successor]);
-        pool_[successor].at_mshr = now;
-        if (same_line) {
-          pool_[successor].line_ready = now;
-          mshrs_.start_hit(index, pool_[successor].is_put(), dirty_after);
-        }
-      }
-    }
+  if (schedule.answer) {
+    put_beats_ -= answers_.step(mshrs_[schedule.mshr].request, mshrs_[schedule.mshr].way, used);
+  } else if (!answers_.empty()) {
+    put_beats_ -= answers_.step(kNoRequest, 0, used);
+  } else {
+    answers_.rest();
   }
 
-  // ---- directory
+  if (schedule.mshr != kNoMshr) {
+    serve(now, schedule, intake.follows, successor, same_line, read);
+  } else {
+    finish_directory(now, read);
+  }
+
+  // ---- refill
+  if (refill_taken) {
+    const Refill taken = cork_.take_refill();
+    const unsigned beats = taken.kind == Refill::Kind::kRead ? geometry_.axi_beats : 1;
+    const bool last = refill_beat_ + 1 == beats;
+    refill_beat_ = last ? 0 : refill_beat_ + 1;
+    if (refill_first || last) refilled(now, taken, refill_first, last);
+  }
+  if (!probes_.empty()) answer_probes(now);
+
+  // ---- intake
+  if (accepted) {
+    take_in(now, *head, intake, schedule.mshr);
+    if (from_slot) input_slot_ = {};
+    else took_item_ = true;
+  } else if (!from_slot && item != nullptr) {
+    input_slot_ = *item;
+    took_item_ = true;
+  }
+
+  if (cork_.has_requests(releases_.queue())) cork_.request(now, releases_.queue(), port_turn);
+  if (releasing) releases_.step();
+  if (cork_.chosen()) cork_.deliver(now);
+  return true;
+}
+
+void InclusiveCache::claim_release(const Schedule& schedule, Release& release, std::uint32_t& used) {
+  if (schedule.release) {
+    const Mshr& mshr = mshrs_[schedule.mshr];
+    release = {geometry_.address_of(mshr.victim_tag, mshr.set, bank_), mshr.set, static_cast<std::uint8_t>(mshr.way), static_cast<std::uint8_t>(schedule.mshr),
+               mshr.dirty, 0};
+    ++(mshr.dirty ? counts_.victims_dirty : counts_.victims_clean);
+  }
+  releases_.claim(schedule.release ? &release : nullptr, answers_, used);
+  if (!lines_.used()) return;
+  if (const Release* reading = releases_.reading()) lines_.write_back(reading->set * geometry_.ways + reading->way, reading->address);
+}
+
+// What the scheduled MSHR does, and the directory's cycle.
+void InclusiveCache::serve(Cycle now, const Schedule& schedule, bool follows, RequestSlot successor, bool same_line, const Lookup& read) {
+  const unsigned index = schedule.mshr;
+  Mshr& mshr = mshrs_[index];
+  const Request& request = pool_[mshr.request];
+  const DirectoryEntry after{mshr.tag, true, (mshr.hit && mshr.dirty) || request.is_put(), mshr.cpu, mshr.cpu_exclusive};
+  const std::uint32_t set = mshr.set;
+  const unsigned way = mshr.way;
+  if (schedule.acquire) cork_.acquire({request.address / kLineBytes * kLineBytes, static_cast<std::uint8_t>(index), request.replaces_line()});
+  if (schedule.grant_ack) cork_.ack();
+  mshrs_.served(schedule);
+  if (schedule.probe) send_probe(now, index);
+  if (schedule.leave) {
+    pool_.release(mshr.request);
+    if (successor != kNoRequest) {
+      if (!follows) mshrs_.dequeue(index, pool_);
+      mshrs_.allocate(index, successor, pool_[successor]);
+      pool_[successor].at_mshr = now;
+      if (same_line) begin_hit(now, index, after);
+    }
+  }
+  finish_directory(now, read);
+  if (schedule.directory_write) directory_.write(set, way, schedule.release ? DirectoryEntry{} : after);
+}
+
+// The result of the read before, and the port's next user.
+void InclusiveCache::finish_directory(Cycle now, const Lookup& read) {
   if (lookup_.mshr != kNoMshr) finish_lookup(now);
   lookup_ = read;
   if (read.mshr != kNoMshr) directory_.read();
   else directory_.settle_write();
-  if (write_directory) directory_.write(write_set, write_way, entry);
+}
 
-  // ---- refill
-  if (refill_taken) {
-    const Refill taken = outer_.refills().pop(now);
-    const unsigned beats = taken.kind == Refill::Kind::kRead ? geometry_.axi_beats : 1;
-    const bool last = refill_beat_ + 1 == beats;
-    refill_beat_ = last ? 0 : refill_beat_ + 1;
-    if (refill_first || last) refilled(now, taken, last);
-  }
-
-  // ---- intake
-  if (intake.first_beat && intake.allocated == kNoMshr) {
-    const unsigned owner = intake.follows ? schedule.mshr : intake.queued_behind;
-    Request& request = pool_[item->request];
-    if (mshrs_.fetching(owner) && mshrs_[owner].tag == request.tag) request.outcome = L2Outcome::kMissPending;
-  }
-  if (intake.allocated != kNoMshr) {
-    mshrs_.allocate(intake.allocated, item->request, pool_[item->request]);
-  } else if (intake.queued_behind != kNoMshr) {
-    mshrs_.enqueue(intake.queued_behind, item->request, pool_);
-  }
-  if (intake.first_beat || intake.later_beat) {
-    Request& request = pool_[item->request];
-    if (intake.first_beat) request.at_l2 = now;
-    if (intake.allocated != kNoMshr) request.at_mshr = now;
-    if (request.is_put()) {
-      ++request.pushed;
-      ++put_beats_;
+void InclusiveCache::take_in(Cycle now, const RequestItem& item, const Intake& intake, unsigned leaving) {
+  Request& request = pool_[item.request];
+  if (intake.first_beat) {
+    request.at_l2 = now;
+    if (intake.allocated != kNoMshr) {
+      mshrs_.allocate(intake.allocated, item.request, request);
+      request.at_mshr = now;
+    } else {
+      const unsigned owner = intake.follows ? leaving : intake.queued_behind;
+      if (mshrs_.fetching(owner) && mshrs_[owner].tag == request.tag) request.outcome = L2Outcome::kMissPending;
+      if (!intake.follows) mshrs_.enqueue(owner, item.request, pool_);
     }
-    if (input_slot_) input_slot_.reset();
-    else in_requests_.drop(now, 1);
-  } else if (!input_slot_ && item != nullptr) {
-    input_slot_ = in_requests_.pop(now);
   }
-
-  outer_.request(now, releases_.queue());
-  releases_.step(now);
-  outer_.deliver(now);
-  return true;
+  if (request.is_put()) {
+    ++request.pushed;
+    ++put_beats_;
+  }
 }
 
 void InclusiveCache::finish_lookup(Cycle now) {
@@ -209,39 +236,104 @@ void InclusiveCache::finish_lookup(Cycle now) {
   const DirectoryResult result = directory_.result(request.set, request.tag);
   mshrs_[index].way = result.way;
   if (result.hit) {
-    request.line_ready = now;
-    mshrs_.start_hit(index, request.is_put(), result.entry.dirty);
+    begin_hit(now, index, result.entry);
     return;
   }
   ++counts_.misses;
   if (request.replaces_line()) ++counts_.allocations;
   request.outcome = request.replaces_line() ? L2Outcome::kAllocated : L2Outcome::kMiss;
+  mshrs_[index].cpu = mshrs_[index].cpu_exclusive = request.of_cpu && !request.is_put();
   mshrs_.start_miss(index, result.entry);
 }
 
-void InclusiveCache::refilled(Cycle now, const Refill& refill, bool last) {
+// The CPU's L1 is asked for a line that it may have written, and by a Put for one that it may have at all.
+void InclusiveCache::begin_hit(Cycle now, unsigned index, const DirectoryEntry& entry) {
+  Mshr& mshr = mshrs_[index];
+  Request& request = pool_[mshr.request];
+  const bool probe = !request.of_cpu && (request.is_put() ? entry.cpu : entry.cpu_exclusive);
+  mshr.cpu = request.of_cpu ? !request.is_put() : entry.cpu;
+  mshr.cpu_exclusive = request.of_cpu ? !request.is_put() : entry.cpu_exclusive;
+  const bool changes = (request.is_put() && !entry.dirty) || probe || mshr.cpu != entry.cpu || mshr.cpu_exclusive != entry.cpu_exclusive;
+  mshrs_.start_hit(index, entry.dirty, changes, probe);
+  if (!probe) request.line_ready = now;
+}
+
+void InclusiveCache::send_probe(Cycle now, unsigned index) {
+  Mshr& mshr = mshrs_[index];
+  const bool victim = mshrs_.probes_victim(index);
+  const Request& request = pool_[mshr.request];
+  const std::uint64_t address = victim ? geometry_.address_of(mshr.victim_tag, mshr.set, bank_) : request.address;
+  const CpuCache::ProbeAnswer answer = cpu_.probe(address, victim || request.is_put());
+  cpu_.probe_taken(now, answer.dirty);
+  mshr.dirty = mshr.dirty || answer.dirty;
+  if (!victim) {
+    mshr.cpu = answer.present;
+    mshr.cpu_exclusive = false;
+  }
+  ++counts_.probes;
+  if (answer.dirty) ++counts_.probes_dirty;
+  probes_.push_back({index, answer.dirty, now, mshr.set});
+}
+
+// Data of the L1 are written beat by beat, from the cycle on in which the MSHR can act on the first one (SinkC.scala).
+void InclusiveCache::claim_probe_banks(Cycle now, std::uint32_t& used) const {
+  for (const Probe& probe : probes_) {
+    const Cycle first = probe.at + CpuCache::kDirtyAnswer;
+    if (!probe.dirty || now < first) continue;
+    const auto beat = static_cast<unsigned>(now - first);
+    used |= geometry_.word_banks(probe.set, beat * geometry_.bus_words, (1u << geometry_.bus_words) - 1);
+  }
+}
+
+void InclusiveCache::answer_probes(Cycle now) {
+  for (std::size_t i = 0; i < probes_.size();) {
+    const Probe probe = probes_[i];
+    const Cycle beats = probe.dirty ? kLineBytes / geometry_.bus_bytes : 1;
+    const Cycle first = probe.at + (probe.dirty ? CpuCache::kDirtyAnswer : CpuCache::kCleanAnswer) - 1;   // the MSHR acts in the next cycle
+    const bool last = now + 1 == first + beats;
+    if (now == first || last) {
+      const bool victim = mshrs_.probes_victim(probe.mshr);
+      Request& request = pool_[mshrs_[probe.mshr].request];
+      mshrs_.probed(probe.mshr, last, request.offset == 0);
+      if (!victim && request.line_ready == 0 && (last || request.offset == 0)) {
+        request.line_ready = now;
+        request.probe_wait = now + 1 - probe.at;
+      }
+    }
+    // The last beat is still to be written.
+    if (probe.dirty ? now == first + beats : last) probes_.erase(probes_.begin() + static_cast<std::ptrdiff_t>(i));
+    else ++i;
+  }
+}
+
+void InclusiveCache::refilled(Cycle now, const Refill& refill, bool first, bool last) {
   if (refill.kind == Refill::Kind::kReleased) {
     mshrs_.released(refill.mshr);
     return;
   }
-  Request& request = pool_[mshrs_[refill.mshr].request];
+  const Mshr& mshr = mshrs_[refill.mshr];
+  if (first && lines_.used()) lines_.leave(place_of(mshr));
+  Request& request = pool_[mshr.request];
   if (request.line_ready == 0 && (last || request.offset == 0)) {
     request.line_ready = now;
-    request.row_wait = refill.row_wait;
-    request.refresh_wait = refill.refresh_wait;
+    if (refill.kind == Refill::Kind::kRead) request.waits = cork_.waits(refill);
   }
   mshrs_.granted(refill.mshr, last, request.offset == 0);
 }
 
-bool InclusiveCache::idle() const {
-  return !mshrs_.any() && in_requests_.empty() && !input_slot_ && answers_.empty() && output_slot_ == kNoRequest && releases_.empty() && outer_.empty() &&
-         outer_.memory_idle() && !directory_.write_waits() && lookup_.mshr == kNoMshr;
+void InclusiveCache::store_changed_lines() {
+  if (!lines_.used()) return;
+  for (std::uint32_t set = 0; set < geometry_.sets; ++set) {
+    for (unsigned way = 0; way < geometry_.ways; ++way) {
+      const DirectoryEntry entry = directory_.at(set, way);
+      if (entry.valid && entry.dirty) lines_.write_back(set * geometry_.ways + way, geometry_.address_of(entry.tag, set, bank_));
+    }
+  }
 }
 
-std::string InclusiveCache::state_text() const {
-  if (idle()) return {};
-  return fmt::format("{} MSHRs in use, {} requests queued behind them, {} Put beats buffered, {} requests in all", mshrs_.in_use(), mshrs_.queued(), put_beats_,
-                     pool_.in_use());
+void InclusiveCache::forget_values() {
+  if (!lines_.used()) return;
+  for (std::size_t place = 0; place < std::size_t{geometry_.sets} * geometry_.ways; ++place) lines_.leave(place);
 }
 
 }  // namespace systole::hw::soc

@@ -1,17 +1,15 @@
 #pragma once
-// The SoC's inclusive L2, one bank (block-inclusivecache-sifive: Scheduler.scala and its parts), between the bus and the memory port.
+// One bank of the SoC's inclusive L2 (block-inclusivecache-sifive: Scheduler.scala and its parts), between the bus and the memory port.
 //   in    one request beat a cycle, behind a slot that is empty when the cache keeps up
 //   out   one answer beat a cycle, not in the order of the requests
 // All numbers are cycles of one clock.
-#include <optional>
-
 #include "hw/memory/soc/answer_pipeline.h"
+#include "hw/memory/soc/cork.h"
+#include "hw/memory/soc/cpu_cache.h"
 #include "hw/memory/soc/directory.h"
 #include "hw/memory/soc/mshr_file.h"
-#include "hw/memory/soc/outer_port.h"
 #include "hw/memory/soc/release_unit.h"
 #include "hw/params/machine.h"
-#include "sim/kernel/channel.h"
 
 namespace systole::hw::soc {
 
@@ -22,23 +20,40 @@ struct RequestItem {
 
 class InclusiveCache {
  public:
-  InclusiveCache(const MachineParams& params, RequestPool& pool, AxiMemory& memory, Channel<RequestItem>& in_requests, Channel<RequestSlot>& out_answers,
-                 MemoryLog* log);
+  // `below` and `values` null: a run without values. `cpu`: whose copies are probed.
+  InclusiveCache(const MachineParams& params, unsigned bank, RequestPool& pool, MemoryPort& port, CpuCache& cpu, LineValues* below, ValuePlane* values);
 
   [[nodiscard]] Directory& directory() { return directory_; }
 
-  // One cycle. False: it changed nothing, and nothing can change before wake() or a new request beat.
-  bool step(Cycle now);
-  [[nodiscard]] Cycle wake() const { return outer_.next_answer(); }
+  // ---- one cycle: offers(), step(), then took_item() and answer()
+  // The request whose answer beat the bank offers, or kNoRequest.
+  [[nodiscard]] RequestSlot offers() const { return output_slot_ != kNoRequest ? output_slot_ : answers_.offered(); }
+  // `item`: the beat that the bus offers to this bank, or null. `output_room`: the bus takes the bank's answer. `port_turn`: the bank may
+  // use the memory port's request channel. False: the cycle changed nothing, and nothing can change without a new item or an answer of memory.
+  bool step(Cycle now, const RequestItem* item, bool output_room, bool port_turn);
+  [[nodiscard]] bool took_item() const { return took_item_; }
+  [[nodiscard]] RequestSlot answer() const { return answer_; }   // the beat that left in this cycle, or kNoRequest
+
+  [[nodiscard]] bool wants_port() const { return cork_.wants_port(releases_.queue()); }
   // No request, no write-back, no waiting directory write.
-  [[nodiscard]] bool idle() const;
-  [[nodiscard]] std::string state_text() const;
+  [[nodiscard]] bool idle() const { return !mshrs_.any() && input_slot_.request == kNoRequest && quiet(); }
+  [[nodiscard]] unsigned mshrs_in_use() const { return mshrs_.in_use(); }
+  [[nodiscard]] unsigned queued() const { return mshrs_.queued(); }
+  [[nodiscard]] unsigned put_beats() const { return put_beats_; }
+
+  // ---- values, while nothing is under way
+  // Lines that were changed are stored below, and stay.
+  void store_changed_lines();
+  // Bytes below the cache were changed by others.
+  void forget_values();
 
   struct Counts {
     std::uint64_t misses = 0;
     std::uint64_t allocations = 0;
     std::uint64_t victims_clean = 0;
     std::uint64_t victims_dirty = 0;
+    std::uint64_t probes = 0;
+    std::uint64_t probes_dirty = 0;   // answered with data
   };
   [[nodiscard]] std::uint64_t directory_reads() const { return directory_.reads(); }
   [[nodiscard]] const Counts& counts() const { return counts_; }
@@ -55,28 +70,53 @@ class InclusiveCache {
     unsigned queued_behind = kNoMshr;
     bool follows = false;           // takes the leaving MSHR over at once
   };
-  [[nodiscard]] Intake look_at_input(const Schedule& schedule, const RequestItem* item) const;
-  void send_answer(Cycle now);
+  struct Probe {
+    unsigned mshr = kNoMshr;
+    bool dirty = false;
+    Cycle at = 0;                   // scheduled
+    std::uint32_t set = 0;
+  };
+  // Nothing moves by itself.
+  [[nodiscard]] bool quiet() const {
+    return answers_.empty() && output_slot_ == kNoRequest && releases_.empty() && lookup_.mshr == kNoMshr && !directory_.write_waits() && cork_.empty() &&
+           probes_.empty();
+  }
+  void send_answer(bool room);
+  [[nodiscard]] Intake look_at_input(const Schedule& schedule, const RequestItem& item) const;
+  void claim_release(const Schedule& schedule, Release& release, std::uint32_t& used);
+  void serve(Cycle now, const Schedule& schedule, bool follows, RequestSlot successor, bool same_line, const Lookup& read);
+  void finish_directory(Cycle now, const Lookup& read);
+  void take_in(Cycle now, const RequestItem& item, const Intake& intake, unsigned leaving);
   void finish_lookup(Cycle now);
-  void refilled(Cycle now, const Refill& refill, bool last);
+  void begin_hit(Cycle now, unsigned index, const DirectoryEntry& entry);
+  void refilled(Cycle now, const Refill& refill, bool first, bool last);
+  void send_probe(Cycle now, unsigned index);
+  void claim_probe_banks(Cycle now, std::uint32_t& used) const;
+  void answer_probes(Cycle now);
+  [[nodiscard]] std::uint32_t place_of(const Mshr& mshr) const { return mshr.set * geometry_.ways + mshr.way; }
 
   const Geometry geometry_;
+  const unsigned bank_;
   const unsigned queued_limit_;
   const unsigned put_beats_limit_;
   RequestPool& pool_;
-  Channel<RequestItem>& in_requests_;
-  Channel<RequestSlot>& out_answers_;
+  MemoryPort& port_;
+  CpuCache& cpu_;
+  LineArray lines_;
   Directory directory_;
   MshrFile mshrs_;
   AnswerPipeline answers_;
   ReleaseUnit releases_;
-  OuterPort outer_;
-  std::optional<RequestItem> input_slot_;          // one-entry queues that a beat passes without delay while they are empty
+  Cork cork_;
+  RequestItem input_slot_;                         // one-entry queues that a beat passes without delay while they are empty
   RequestSlot output_slot_ = kNoRequest;
+  bool took_item_ = false;
+  RequestSlot answer_ = kNoRequest;
   unsigned put_beats_ = 0;                         // in the put buffer
   Lookup lookup_;                                  // directory read of the previous cycle
   unsigned refill_beat_ = 0;
   std::uint32_t refill_set_ = 0;
+  std::vector<Probe> probes_;                      // not yet answered in full
   Counts counts_;
 };
 

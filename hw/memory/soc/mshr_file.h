@@ -3,11 +3,11 @@
 // requests for the set of a busy one queue behind it.
 //
 // What an MSHR has to do is one bit per action, kept as one word per action with a bit per MSHR:
-//   hit    answer; write the directory when a Put makes a clean line dirty
-//   miss   release the victim if it is valid (with a directory write), then acquire; acknowledge the grant and answer, for a request at the
-//          start of the line after the first beat of the grant, else after the last; write the directory and leave when the grant is
-//          complete and the release is acknowledged
-#include <array>
+//   hit    answer; write the directory when a Put makes a clean line dirty. A line that the CPU's L1 may hold in a way that the request does
+//          not allow is probed first, and its state written to the directory
+//   miss   release the victim if it is valid (with a directory write; after a probe if the CPU may hold it), then acquire; acknowledge the
+//          grant and answer, for a request at the start of the line after the first beat of the grant, else after the last; write the
+//          directory and leave when the grant is complete and the release is acknowledged
 #include <cstdint>
 #include <vector>
 
@@ -21,14 +21,16 @@ inline constexpr unsigned kNoMshr = ~0u;
 
 struct Mshr {
   RequestSlot request = kNoRequest;
-  std::uint32_t set = 0;
-  std::uint64_t tag = 0;          // of the request
-  std::uint64_t victim_tag = 0;   // of the line found in `way`
-  unsigned way = 0;
-  bool hit = false;
-  bool dirty = false;             // the line found in `way` is
   RequestSlot queue_head = kNoRequest;
   RequestSlot queue_tail = kNoRequest;
+  std::uint32_t set = 0;
+  unsigned way = 0;
+  std::uint64_t tag = 0;          // of the request
+  std::uint64_t victim_tag = 0;   // of the line found in `way`
+  bool hit = false;
+  bool dirty = false;             // the line found in `way` is
+  bool cpu = false;               // what the CPU's L1 may have of the requested line when the request is done
+  bool cpu_exclusive = false;
 };
 
 // Units that are free this cycle.
@@ -38,6 +40,7 @@ struct FreeUnits {
   bool answer = false;
   bool grant_ack = false;
   bool directory_write = false;
+  bool probe = false;
 };
 
 // All that one MSHR does in a cycle.
@@ -48,69 +51,67 @@ struct Schedule {
   bool answer = false;
   bool grant_ack = false;
   bool directory_write = false;
+  bool probe = false;
   bool leave = false;
 };
 
 class MshrFile {
  public:
-  explicit MshrFile(unsigned count) : count_(count), mshrs_(count) {}
+  MshrFile(unsigned count, unsigned sets) : all_(count == kMaxMshrs ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1), mshrs_(count), owners_(sets, kNobody) {}
 
   [[nodiscard]] Mshr& operator[](unsigned index) { return mshrs_[index]; }
   [[nodiscard]] const Mshr& operator[](unsigned index) const { return mshrs_[index]; }
   [[nodiscard]] bool any() const { return valid_ != 0; }
   [[nodiscard]] unsigned in_use() const { return static_cast<unsigned>(__builtin_popcountll(valid_)); }
   // The MSHR that works on a set, or kNoMshr.
-  [[nodiscard]] unsigned of_set(std::uint32_t set) const {
-    for (std::uint64_t left = valid_; left != 0; left &= left - 1) {
-      const auto index = static_cast<unsigned>(__builtin_ctzll(left));
-      if (mshrs_[index].set == set) return index;
-    }
-    return kNoMshr;
-  }
-  [[nodiscard]] unsigned lowest_free() const {
-    const std::uint64_t free = ~valid_;
-    const auto index = free == 0 ? kMaxMshrs : static_cast<unsigned>(__builtin_ctzll(free));
-    return index < count_ ? index : kNoMshr;
-  }
+  [[nodiscard]] unsigned of_set(std::uint32_t set) const { return owners_[set] == kNobody ? kNoMshr : owners_[set]; }
+  [[nodiscard]] bool full() const { return valid_ == all_; }
+  [[nodiscard]] unsigned lowest_free() const { return full() ? kNoMshr : static_cast<unsigned>(__builtin_ctzll(~valid_)); }
 
-  // The MSHR whose turn it is among those that can do all they are ready for: lowest index above the last one served, else lowest index.
-  [[nodiscard]] Schedule choose(const FreeUnits& free) const {
-    Schedule s;
+  // Those that are ready for something, one bit each, whatever is free.
+  [[nodiscard]] std::uint64_t ready() const {
+    return active_ & ((release_ & ~victim_probe_pending_) | (acquire_ & ~release_) | (answer_ & ~line_pending_) | (grant_ack_ & ~first_beat_pending_) |
+                      (directory_write_ & ~release_pending_ & ~grant_pending_) | probe_);
+  }
+  // The MSHR whose turn it is among those of `ready` that can do all they are ready for: lowest index above the last one served, else lowest
+  // index.
+  void choose(std::uint64_t ready, const FreeUnits& free, Schedule& s) const {
+    const std::uint64_t release = release_ & ~victim_probe_pending_;
     const std::uint64_t acquire = acquire_ & ~release_;
     const std::uint64_t leave = ~release_pending_ & ~grant_pending_;
     const std::uint64_t answer = answer_ & ~line_pending_;
     const std::uint64_t grant_ack = grant_ack_ & ~first_beat_pending_;
-    const std::uint64_t write = release_ | (directory_write_ & leave);
-    std::uint64_t ready = active_ & (acquire | release_ | answer | grant_ack | write);
-    if (!free.acquire) ready &= ~acquire;
-    if (!free.release) ready &= ~release_;
-    if (!free.answer) ready &= ~answer;
-    if (!free.grant_ack) ready &= ~grant_ack;
-    if (!free.directory_write) ready &= ~write;
-    if (ready == 0) return s;
+    const std::uint64_t write = release | (directory_write_ & leave);
+    const auto unless = [](bool is_free) { return std::uint64_t{is_free} - 1; };   // all bits, unless it is free
+    ready &= ~((acquire & unless(free.acquire)) | (release & unless(free.release)) | (answer & unless(free.answer)) |
+               (grant_ack & unless(free.grant_ack)) | (write & unless(free.directory_write)) | (probe_ & unless(free.probe)));
+    if (ready == 0) return;
     const std::uint64_t preferred = ready & above_last_;
     s.mshr = static_cast<unsigned>(__builtin_ctzll(preferred != 0 ? preferred : ready));
-    const std::uint64_t bit = std::uint64_t{1} << s.mshr;
-    s.acquire = (acquire & bit) != 0;
-    s.release = (release_ & bit) != 0;
-    s.answer = (answer & bit) != 0;
-    s.grant_ack = (grant_ack & bit) != 0;
-    s.directory_write = (write & bit) != 0;
-    s.leave = (leave & bit) != 0;
-    return s;
+    const auto has = [&](std::uint64_t word) { return (word >> s.mshr & 1) != 0; };
+    s.acquire = has(acquire);
+    s.release = has(release);
+    s.answer = has(answer);
+    s.grant_ack = has(grant_ack);
+    s.directory_write = has(write);
+    s.probe = has(probe_);
+    s.leave = has(leave);
   }
   // Books what was chosen.
   void served(const Schedule& s) {
     const std::uint64_t bit = std::uint64_t{1} << s.mshr;
+    const auto done = [&](bool what) { return ~(std::uint64_t{what} << s.mshr); };
     above_last_ = ~(bit | (bit - 1));
-    if (s.acquire) acquire_ &= ~bit;
-    if (s.release) release_ &= ~bit;
-    if (s.answer) answer_ &= ~bit;
-    if (s.grant_ack) grant_ack_ &= ~bit;
+    acquire_ &= done(s.acquire);
+    release_ &= done(s.release);
+    answer_ &= done(s.answer);
+    grant_ack_ &= done(s.grant_ack);
+    probe_ &= done(s.probe);
     if (s.leave) {
       directory_write_ &= ~bit;
       valid_ &= ~bit;
       active_ &= ~bit;
+      owners_[mshrs_[s.mshr].set] = kNobody;
     }
   }
 
@@ -120,20 +121,24 @@ class MshrFile {
     mshr.request = slot;
     mshr.set = request.set;
     mshr.tag = request.tag;
-    clear(index);
+    owners_[request.set] = static_cast<std::uint8_t>(index);
     valid_ |= std::uint64_t{1} << index;
     active_ &= ~(std::uint64_t{1} << index);
   }
-  // The line is in the cache.
-  void start_hit(unsigned index, bool is_put, bool line_dirty) {
+  // The line is in the cache. `write_directory`: its state changes. `probe`: after the CPU has answered a probe.
+  void start_hit(unsigned index, bool line_dirty, bool write_directory, bool probe) {
     Mshr& mshr = mshrs_[index];
     mshr.hit = true;
     mshr.dirty = line_dirty;
-    clear(index);
-    const std::uint64_t bit = std::uint64_t{1} << index;
+    const std::uint64_t bit = clear(index);
     active_ |= bit;
     answer_ |= bit;
-    if (is_put && !line_dirty) directory_write_ |= bit;
+    if (write_directory) directory_write_ |= bit;
+    if (!probe) return;
+    probe_ |= bit;
+    grant_pending_ |= bit;
+    line_pending_ |= bit;
+    probing_ |= bit;
   }
   // It is not: `victim` goes.
   void start_miss(unsigned index, const DirectoryEntry& victim) {
@@ -141,13 +146,16 @@ class MshrFile {
     mshr.hit = false;
     mshr.dirty = victim.dirty;
     mshr.victim_tag = victim.tag;
-    clear(index);
-    const std::uint64_t bit = std::uint64_t{1} << index;
+    const std::uint64_t bit = clear(index);
     active_ |= bit;
     answer_ |= bit;
     if (victim.valid) {
       release_ |= bit;
       release_pending_ |= bit;
+      if (victim.cpu) {
+        probe_ |= bit;
+        victim_probe_pending_ |= bit;
+      }
     }
     acquire_ |= bit;
     first_beat_pending_ |= bit;
@@ -162,8 +170,19 @@ class MshrFile {
     if (last) grant_pending_ &= ~bit;
     if (last || request_at_line_start) line_pending_ &= ~bit;
   }
+  // The CPU's answer to a probe; `last`: complete.
+  void probed(unsigned index, bool last, bool request_at_line_start) {
+    const std::uint64_t bit = std::uint64_t{1} << index;
+    if ((victim_probe_pending_ & bit) != 0) {
+      if (last) victim_probe_pending_ &= ~bit;
+      return;
+    }
+    granted(index, last, request_at_line_start);
+    if (last) probing_ &= ~bit;
+  }
+  [[nodiscard]] bool probes_victim(unsigned index) const { return (victim_probe_pending_ >> index & 1) != 0; }
   // Is the line on its way from memory?
-  [[nodiscard]] bool fetching(unsigned index) const { return (grant_pending_ >> index & 1) != 0; }
+  [[nodiscard]] bool fetching(unsigned index) const { return ((grant_pending_ & ~probing_) >> index & 1) != 0; }
   void released(unsigned index) { release_pending_ &= ~(std::uint64_t{1} << index); }
 
   // ---- requests queued behind an MSHR
@@ -185,16 +204,29 @@ class MshrFile {
   }
 
  private:
-  void clear(unsigned index) {
-    const std::uint64_t keep = ~(std::uint64_t{1} << index);
-    for (std::uint64_t* word : {&acquire_, &release_, &answer_, &grant_ack_, &directory_write_, &release_pending_, &first_beat_pending_, &grant_pending_,
-                                &line_pending_}) {
-      *word &= keep;
-    }
+  static constexpr std::uint8_t kNobody = 0xFF;
+  // Nothing to do and nothing to wait for. Returns the MSHR's bit.
+  std::uint64_t clear(unsigned index) {
+    const std::uint64_t bit = std::uint64_t{1} << index;
+    const std::uint64_t keep = ~bit;
+    acquire_ &= keep;
+    release_ &= keep;
+    answer_ &= keep;
+    grant_ack_ &= keep;
+    directory_write_ &= keep;
+    probe_ &= keep;
+    release_pending_ &= keep;
+    victim_probe_pending_ &= keep;
+    first_beat_pending_ &= keep;
+    grant_pending_ &= keep;
+    line_pending_ &= keep;
+    probing_ &= keep;
+    return bit;
   }
 
-  const unsigned count_;
+  const std::uint64_t all_;
   std::vector<Mshr> mshrs_;
+  std::vector<std::uint8_t> owners_;       // by set
   unsigned queued_ = 0;
   std::uint64_t valid_ = 0;
   std::uint64_t active_ = 0;               // looked up
@@ -205,11 +237,14 @@ class MshrFile {
   std::uint64_t answer_ = 0;
   std::uint64_t grant_ack_ = 0;
   std::uint64_t directory_write_ = 0;
+  std::uint64_t probe_ = 0;
   // waited for
   std::uint64_t release_pending_ = 0;
+  std::uint64_t victim_probe_pending_ = 0;
   std::uint64_t first_beat_pending_ = 0;
-  std::uint64_t grant_pending_ = 0;        // its last beat
+  std::uint64_t grant_pending_ = 0;        // its last beat, or that of a probe's answer
   std::uint64_t line_pending_ = 0;         // as much of the line as the request needs
+  std::uint64_t probing_ = 0;              // of the requested line
 };
 
 }  // namespace systole::hw::soc

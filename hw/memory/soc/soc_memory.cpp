@@ -1,21 +1,24 @@
 #include "hw/memory/soc/soc_memory.h"
 
-#include "hw/ports/command_fault.h"
-
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "hw/memory/soc/fixed_latency.h"
+#include "hw/ports/command_fault.h"
 
 namespace systole::hw {
 
 using soc::kNoRequest;
 using soc::Request;
+using soc::RequestItem;
 using soc::RequestKind;
 using soc::RequestSlot;
 
 namespace {
 
 constexpr Cycle kDrainLimit = 1'000'000;   // far beyond any write-back
+constexpr unsigned kStage = 2;             // beats of a buffer, in each direction
 
 }  // namespace
 
@@ -24,61 +27,185 @@ SocMemory::SocMemory(const sc_core::sc_module_name& name, const MachineParams& p
     : Unit(name),
       params_(params),
       geometry_(params),
-      port_values_(memory, values, geometry_.bus_bytes, this->name()),
+      memory_(memory),
+      values_(values),
       in_request_(in_request),
       out_response_(out_response),
       port_log_(port_log),
       memory_log_(memory_log),
+      pool_(values != nullptr),
+      bus_latency_(static_cast<Cycle>(params.soc.bus_latency)),
+      bus_entries_(kStage * (1 + static_cast<unsigned>(params.soc.bus_latency))),
+      flat_(memory),
       axi_(make_axi_memory()),
-      cache_(params, pool_, *axi_, tile_requests_, tile_answers_, memory_log) {
+      memory_port_(geometry_, *axi_, memory_log),
+      cpu_(geometry_, pool_, cpu_cache_),
+      bus_(geometry_.banks_of_lines) {
+  soc::LineValues* below = values == nullptr ? nullptr : llc_ != nullptr ? static_cast<soc::LineValues*>(llc_) : &flat_;
+  for (unsigned bank = 0; bank < geometry_.banks_of_lines; ++bank) {
+    banks_.push_back(std::make_unique<soc::InclusiveCache>(params, bank, pool_, memory_port_, cpu_cache_, below, values));
+  }
   in_request_.bind_reader(*this);
   out_response_.bind_writer(*this);
 }
 
+void SocMemory::connect_host(Channel<HostAccess>& in, Channel<HostAccessDone>& out) {
+  host_in_ = &in;
+  host_out_ = &out;
+  in.bind_reader(*this);
+  out.bind_writer(*this);
+}
+
 std::unique_ptr<soc::AxiMemory> SocMemory::make_axi_memory() {
   const SocParams& soc = params_.soc;
-  switch (soc.dram) {
-    case DramKind::kFixed:
-      return std::make_unique<soc::FixedLatencyMemory>(static_cast<Cycle>(soc.axi_latency), static_cast<Cycle>(soc.axi_write_latency), geometry_.axi_beats);
-    case DramKind::kDdr3_1600:
-    case DramKind::kDdr4_2400:
-    case DramKind::kLpddr4_3200: {
-      auto dram = std::make_unique<soc::Dram>(soc, geometry_.axi_beats);
-      dram_ = dram.get();
-      return dram;
-    }
+  std::unique_ptr<soc::AxiMemory> memory;
+  if (soc.dram == DramKind::kFixed) {
+    memory = std::make_unique<soc::FixedLatencyMemory>(static_cast<Cycle>(soc.axi_latency), static_cast<Cycle>(soc.axi_write_latency));
+  } else {
+    auto dram = std::make_unique<soc::Dram>(soc, dram_timing(soc.dram, params_.dram_timing));
+    dram_ = dram.get();
+    memory = std::move(dram);
   }
-  SYSTOLE_CHECK(false);
+  if (soc.llc_kib == 0) return memory;
+  auto llc = std::make_unique<soc::LastLevelCache>(soc, geometry_.axi_beats, std::move(memory), values_ == nullptr ? nullptr : &flat_);
+  llc_ = llc.get();
+  return llc;
 }
 
 void SocMemory::place(const ResidentRange& range) {
   const std::uint64_t end = range.address + range.bytes;
   for (std::uint64_t line = range.address / soc::kLineBytes * soc::kLineBytes; line < end; line += soc::kLineBytes) {
-    cache_.directory().place(line, static_cast<unsigned>(range.way), range.dirty);
+    banks_[geometry_.bank_of(line)]->directory().place(line, static_cast<unsigned>(range.way), range.dirty);
+  }
+}
+
+void SocMemory::place_where_room(std::uint64_t address, std::uint64_t bytes) {
+  placed_.resize(std::size_t{geometry_.sets} * geometry_.banks_of_lines);
+  const std::uint64_t end = address + bytes;
+  for (std::uint64_t line = address / soc::kLineBytes * soc::kLineBytes; line < end; line += soc::kLineBytes) {
+    const unsigned bank = geometry_.bank_of(line);
+    soc::Directory& directory = banks_[bank]->directory();
+    std::uint8_t& way = placed_[std::size_t{geometry_.set_of(line)} * geometry_.banks_of_lines + bank];
+    if (way < geometry_.ways && !directory.result(geometry_.set_of(line), geometry_.tag_of(line)).hit) directory.place(line, way++, false);
   }
 }
 
 void SocMemory::evaluate(Cycle now) {
   next_ = now + 1;
+  answers_before_ = tile_answers_.size();
   const bool answer_waits = send_response(now);
-  const bool room = tile_requests_.can_push(now);
-  if (room && in_request_.front(now) != nullptr) take_request(now);
-  const bool changed = cache_.step(now);
-  if (changed || answer_waits || !tile_requests_.empty() || !tile_answers_.empty()) {
-    if (!cache_.idle() || !tile_answers_.empty()) wake_at(now + 1);
-  } else if (cache_.wake() != kNever) {
-    wake_at(std::max(cache_.wake(), now + 1));
+  const unsigned requests_before = tile_requests_.size();
+  const bool changed = step(now);
+  if (requests_before < bus_entries_ && in_request_.front(now) != nullptr) take_request(now);
+  const bool moving = changed || answer_waits || !tile_requests_.empty();
+  if ((moving && !at_rest()) || !tile_answers_.empty()) {
+    wake_at(now + 1);
+  } else if (memory_port_.next_event() != kNever) {
+    wake_at(std::max(memory_port_.next_event(), now + 1));
   }
+}
+
+// One cycle behind the tile's buffers. Did anything change?
+bool SocMemory::step(Cycle now) {
+  memory_port_.begin(now);
+  bool changed = false;
+  const bool cpu_works = host_in_ != nullptr && (cpu_.busy() || host_in_->front(now) != nullptr);
+  if (banks_.size() != 1 || cpu_works) {
+    changed = step_bus(now);
+  } else {
+    const RequestItem* head = tile_beat(now);
+    changed = step_bank(now, 0, head, answers_before_ < bus_entries_, true);
+    if (head != nullptr && banks_[0]->took_item()) (void)tile_requests_.pop();
+  }
+  memory_port_.end();
+  return changed;
+}
+
+bool SocMemory::step_bank(Cycle now, unsigned bank, const RequestItem* item, bool room, bool turn) {
+  const bool changed = banks_[bank]->step(now, item, room, turn);
+  const RequestSlot answer = banks_[bank]->answer();
+  if (answer == kNoRequest) return changed;
+  if (pool_[answer].of_cpu) cpu_.answered(now, answer);
+  else tile_answers_.push({answer, now + 1 + bus_latency_});
+  return changed;
+}
+
+// The first bank behind `last`, round and round, for which `wants` holds; `last` if there is none.
+template <class Wants>
+unsigned SocMemory::next_turn(unsigned last, Wants&& wants) const {
+  for (unsigned step = 1; step <= banks_.size(); ++step) {
+    const unsigned bank = (last + step) % static_cast<unsigned>(banks_.size());
+    if (wants(bank)) return bank;
+  }
+  return last;
+}
+
+// With several banks, or with the CPU on the bus as well.
+bool SocMemory::step_bus(Cycle now) {
+  bool changed = false;
+  if (host_in_ != nullptr && host_in_->front(now) != nullptr) {
+    cpu_.add(host_in_->pop(now));
+    changed = true;
+  }
+  const bool cpu_room = cpu_.queue_size() < kStage;
+  const auto bank_of = [&](const RequestItem& item) { return geometry_.bank_of(pool_[item.request].address); };
+  const auto beats_of = [&](const RequestItem& item) { return pool_[item.request].is_put() ? pool_[item.request].data_beats : 1u; };
+
+  // ---- who may use the memory port, and whose answer goes to the tile
+  const unsigned port_bank = memory_port_.writing() ? memory_port_.writer() : next_turn(request_turn_, [&](unsigned bank) { return banks_[bank]->wants_port(); });
+  const auto offers_tile = [&](unsigned bank) { return banks_[bank]->offers() != kNoRequest && !pool_[banks_[bank]->offers()].of_cpu; };
+  const unsigned answer_bank = answer_beats_left_ != 0 ? answer_turn_ : next_turn(answer_turn_, offers_tile);
+
+  for (unsigned bank = 0; bank < banks_.size(); ++bank) {
+    // ---- whose beat goes to this bank
+    const RequestItem* tile = tile_beat(now);
+    if (tile != nullptr && bank_of(*tile) != bank) tile = nullptr;
+    const RequestItem* cpu = cpu_.offered() == nullptr || bank_of(*cpu_.offered()) != bank ? nullptr : cpu_.offered();
+    BusLock& lock = bus_[bank];
+    if (lock.beats_left != 0) (lock.cpu ? tile : cpu) = nullptr;
+    else if (tile != nullptr && cpu != nullptr) (lock.cpu ? cpu : tile) = nullptr;   // the other one's turn
+    const RequestItem* const item = tile != nullptr ? tile : cpu;
+    const RequestItem offered = item != nullptr ? *item : RequestItem{};
+
+    const RequestSlot offer = banks_[bank]->offers();
+    const bool to_cpu = offer != kNoRequest && pool_[offer].of_cpu;
+    const bool room = to_cpu || (bank == answer_bank && answers_before_ < bus_entries_);
+    changed = step_bank(now, bank, item, room, bank == port_bank) || changed;
+    if (item != nullptr && banks_[bank]->took_item()) {
+      lock.cpu = item == cpu;
+      lock.beats_left = beats_of(offered) - 1 - offered.beat;
+      if (lock.cpu) cpu_.taken();
+      else (void)tile_requests_.pop();
+    }
+    if (banks_[bank]->answer() != kNoRequest && !to_cpu) {
+      const Request& request = pool_[offer];
+      if (answer_turn_ != bank || answer_beats_left_ == 0) answer_beats_left_ = request.is_put() ? 1 : request.data_beats;
+      answer_turn_ = bank;
+      --answer_beats_left_;
+    }
+  }
+  request_turn_ = port_bank;
+  if (cpu_.busy()) {
+    const bool waited = cpu_.waits();
+    cpu_.step(now, cpu_room);
+    changed = changed || !waited || cpu_.offered() != nullptr;
+    if (cpu_.take_done()) host_out_->push(now, {});
+  }
+  return changed;
+}
+
+bool SocMemory::at_rest() const {
+  return memory_port_.idle() && !cpu_.busy() && tile_requests_.empty() && std::all_of(banks_.begin(), banks_.end(), [](const auto& bank) { return bank->idle(); });
 }
 
 // Channel D. Was a beat offered?
 bool SocMemory::send_response(Cycle now) {
-  if (tile_answers_.front(now) == nullptr) return false;
+  if (tile_answers_.empty() || tile_answers_.front().at > now) return false;
   if (!out_response_.can_push(now)) {
     if (port_log_ != nullptr) port_log_->response_stalled(1);
     return true;
   }
-  const RequestSlot slot = tile_answers_.pop(now);
+  const RequestSlot slot = tile_answers_.pop().request;
   Request& request = pool_[slot];
   if (memory_log_ != nullptr && request.answer.first) memory_log_->l2_outcome(request.answer.client, request.answer.source, request.outcome);
   if (request.answer.first && !request.is_put()) account(now, request);
@@ -93,30 +220,36 @@ bool SocMemory::send_response(Cycle now) {
 
 // A read is answered in this cycle.
 void SocMemory::account(Cycle now, const Request& request) {
-  constexpr Cycle kHit = 6;      // cycles of a hit that nothing delays
-  constexpr Cycle kLookup = 2;   // from the MSHR to the result of the directory
+  const Cycle hit = 6 + 2 * bus_latency_;   // cycles of a hit that nothing delays, with the way through the bus
+  constexpr Cycle kLookup = 2;              // from the MSHR to the result of the directory
   waits_.total += now - request.at_port;
-  waits_.mshr_full += request.at_l2 - request.at_port - 1;
+  waits_.mshr_full += request.at_l2 - request.at_port - 1 - bus_latency_;
   waits_.same_set += request.at_mshr - request.at_l2;
-  Cycle rest = now - request.at_mshr + 1;
+  Cycle rest = now - request.at_mshr + 1 + bus_latency_;
   if (request.outcome == L2Outcome::kMiss) {
-    const Cycle miss = request.line_ready - request.at_mshr - std::min(kLookup, request.line_ready - request.at_mshr);
-    const Cycle refresh = std::min(request.refresh_wait, miss);
-    const Cycle row = std::min(request.row_wait, miss - refresh);
-    waits_.refresh += refresh;
-    waits_.row_miss += row;
-    waits_.miss += miss - refresh - row;
+    Cycle miss = request.line_ready - request.at_mshr - std::min(kLookup, request.line_ready - request.at_mshr);
     rest -= miss;
+    const auto part = [&](std::uint64_t& sum, Cycle cycles) {
+      const Cycle taken = std::min(cycles, miss);
+      sum += taken;
+      miss -= taken;
+    };
+    part(waits_.refresh, request.waits.refresh);
+    part(waits_.row_miss, request.waits.row);
+    part(waits_.llc, request.waits.llc);
+    waits_.miss += miss;
   }
-  waits_.hit += std::min(rest, kHit);
-  waits_.bus += rest - std::min(rest, kHit);
+  const Cycle probe = std::min(request.probe_wait, rest);
+  waits_.probe += probe;
+  rest -= probe;
+  waits_.hit += std::min(rest, hit);
+  waits_.bus += rest - std::min(rest, hit);
 }
 
 // Channel A.
 void SocMemory::take_request(Cycle now) {
   const RequestBeat beat = in_request_.pop(now);
   if (port_log_ != nullptr) port_log_->request(now, beat);
-  port_values_.transfer(now, beat);
   RequestSlot& slot = entering_[static_cast<std::size_t>(beat.client)];
   if (beat.beat == 0) {
     const unsigned bytes = 1u << beat.lg_size;
@@ -128,13 +261,9 @@ void SocMemory::take_request(Cycle now) {
     Request& request = pool_[slot];
     request.at_port = now;
     request.address = beat.address;
-    request.set = geometry_.set_of(beat.address);
-    request.tag = geometry_.tag_of(beat.address);
-    request.offset = static_cast<std::uint8_t>(beat.address % soc::kLineBytes);
     request.kind = beat.opcode == TlOpcodeA::kGet ? RequestKind::kGet : beat.opcode == TlOpcodeA::kPutFull ? RequestKind::kPutFull : RequestKind::kPutPartial;
     request.lg_size = beat.lg_size;
-    request.data_beats = static_cast<std::uint8_t>(std::max(bytes / geometry_.bus_bytes, 1u));
-    request.users = request.is_put() ? 3 : 2;
+    request.complete(geometry_);
     request.answer.opcode = request.is_put() ? TlOpcodeD::kAck : TlOpcodeD::kData;
     request.answer.lg_size = beat.lg_size;
     request.answer.client = beat.client;
@@ -142,40 +271,88 @@ void SocMemory::take_request(Cycle now) {
   }
   SYSTOLE_CHECK(slot != kNoRequest);
   Request& request = pool_[slot];
+  check_address(memory_, geometry_.bus_bytes, name(), now, beat);
   if (request.is_put()) {
     std::uint8_t words = 0;
     for (unsigned word = 0; word < geometry_.bus_words; ++word) {
       if ((beat.mask >> (word * soc::kWordBytes) & 0xFF) != 0) words = static_cast<std::uint8_t>(words | 1u << word);
     }
     request.words[beat.beat] = words;
+    if (values_ != nullptr && beat.mask != 0) {
+      // Bytes of the beat that have a mask bit, one run, at their place in the line.
+      const unsigned window = request.offset / geometry_.bus_bytes * geometry_.bus_bytes + beat.beat * geometry_.bus_bytes;
+      const auto first = static_cast<unsigned>(__builtin_ctzll(beat.mask));
+      const unsigned bytes = 64 - static_cast<unsigned>(__builtin_clzll(beat.mask)) - first;
+      std::memcpy(pool_.put_bytes(slot) + window + first, values_->bytes(beat.values) + first, bytes);
+      request.put_mask |= beat.mask << window;
+    }
+  } else if (values_ != nullptr) {
+    request.values = beat.values;
+    request.useful_first = beat.useful_first;
+    request.useful_bytes = beat.useful_bytes;
   }
-  tile_requests_.push(now, {slot, beat.beat});
+  tile_requests_.push({{slot, beat.beat}, now + 1 + bus_latency_});
   if (beat.last) slot = kNoRequest;
 }
 
 void SocMemory::drain() {
   const Cycle limit = next_ + kDrainLimit;
-  while (!cache_.idle()) {
+  while (!at_rest()) {
     if (next_ > limit) throw ModelError(next_, name(), "", "the memory system does not come to rest: " + state_text());
-    const bool changed = cache_.step(next_);
-    next_ = changed || cache_.wake() == kNever ? next_ + 1 : std::max(next_ + 1, cache_.wake());
+    answers_before_ = 0;
+    const bool changed = step(next_);
+    next_ = changed || memory_port_.next_event() == kNever ? next_ + 1 : std::max(next_ + 1, memory_port_.next_event());
   }
+  store_values();
+}
+
+void SocMemory::store_values() {
+  for (const auto& bank : banks_) bank->store_changed_lines();
+  if (llc_ != nullptr) llc_->store_changed_lines();
+}
+
+void SocMemory::forget_values() {
+  for (const auto& bank : banks_) bank->forget_values();
+  if (llc_ != nullptr) llc_->forget_values();
 }
 
 L2Counts SocMemory::counts() const {
-  const soc::InclusiveCache::Counts& c = cache_.counts();
   L2Counts counts;
-  counts.hits = requests_ - c.misses;
-  counts.misses = c.misses;
-  counts.allocations = c.allocations;
-  counts.directory_reads = cache_.directory_reads();
-  counts.victims_clean = c.victims_clean;
-  counts.victims_dirty = c.victims_dirty;
+  for (const auto& bank : banks_) {
+    const soc::InclusiveCache::Counts& c = bank->counts();
+    counts.misses += c.misses;
+    counts.allocations += c.allocations;
+    counts.directory_reads += bank->directory_reads();
+    counts.victims_clean += c.victims_clean;
+    counts.victims_dirty += c.victims_dirty;
+  }
+  const HostAccessCounts& host = cpu_.counts();
+  counts.hits = requests_ + host.misses + host.write_backs - counts.misses;
+  return counts;
+}
+
+HostAccessCounts SocMemory::host_counts() const {
+  HostAccessCounts counts = cpu_.counts();
+  for (const auto& bank : banks_) {
+    counts.probes += bank->counts().probes;
+    counts.probes_dirty += bank->counts().probes_dirty;
+  }
   return counts;
 }
 
 const DramCounts* SocMemory::dram_counts() const { return dram_ == nullptr ? nullptr : &dram_->counts(); }
 
-std::string SocMemory::state_text() const { return cache_.state_text(); }
+const LlcCounts* SocMemory::llc_counts() const { return llc_ == nullptr ? nullptr : &llc_->counts(); }
+
+std::string SocMemory::state_text() const {
+  if (at_rest()) return {};
+  unsigned mshrs = 0, queued = 0, put_beats = 0;
+  for (const auto& bank : banks_) {
+    mshrs += bank->mshrs_in_use();
+    queued += bank->queued();
+    put_beats += bank->put_beats();
+  }
+  return fmt::format("{} MSHRs in use, {} requests queued behind them, {} Put beats buffered, {} requests in all", mshrs, queued, put_beats, pool_.in_use());
+}
 
 }  // namespace systole::hw

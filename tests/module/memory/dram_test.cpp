@@ -24,7 +24,7 @@ constexpr DramCommand kAct = DramCommand::kActivate, kPre = DramCommand::kPrecha
 
 TEST(DramState, EveryTimingHoldsAtItsClock) {
   for (const DramKind kind : kKinds) {
-    const DramTiming& t = dram_timing(kind);
+    const DramTiming t = dram_timing(kind);
     SCOPED_TRACE(t.source);
     const unsigned same_group = t.groups == 1 ? 2 : t.groups;   // bank 0 and this one share a group
     const unsigned other_group = 1;             // another group, where there are groups
@@ -106,7 +106,7 @@ std::vector<std::pair<unsigned, Cycle>> serve(Dram& dram, const std::vector<std:
     if (dram.write_offered() <= now) dram.take_write();
     if (dram.read_offered() <= now) {
       const unsigned id = dram.read_id();
-      dram.take_read(now);
+      dram.take_read();
       answers.emplace_back(id, now);
     }
     if (next < requests.size() && std::get<0>(requests[next]) <= now) {
@@ -200,7 +200,7 @@ TEST(Dram, RandomTrafficKeepsEveryTiming) {
           requests.emplace_back(at, write, address);
         }
         CommandList log;
-        Dram dram(params_of(kind, page), 1, &log);
+        Dram dram(params_of(kind, page), dram_timing(kind), &log);
         const auto answers = serve(dram, requests, at + 200'000);
         EXPECT_EQ(answers.size(), reads);
         const DramCounts& counts = dram.counts();
@@ -221,9 +221,9 @@ TEST(Dram, RandomTrafficKeepsEveryTiming) {
 
 TEST(Dram, LatencyOfOneReadIsTheSumOfItsParts) {
   for (const DramKind kind : kKinds) {
-    const DramTiming& t = dram_timing(kind);
+    const DramTiming t = dram_timing(kind);
     const SocParams params = params_of(kind);
-    Dram dram(params, 1);
+    Dram dram(params, dram_timing(kind));
     const auto answers = serve(dram, {{100, false, 0x80000000}}, 2000);
     ASSERT_EQ(answers.size(), 1u);
     const std::uint64_t arrival = (101'000 + static_cast<std::uint64_t>(t.tck_ps) - 1) / static_cast<std::uint64_t>(t.tck_ps);
@@ -234,10 +234,10 @@ TEST(Dram, LatencyOfOneReadIsTheSumOfItsParts) {
 
 // Three reads of one bank, the second of another row: the row that is open goes first.
 TEST(Dram, RowHitsGoBeforeOlderRequests) {
-  const DramTiming& t = dram_timing(DramKind::kDdr3_1600);
+  const DramTiming t = dram_timing(DramKind::kDdr3_1600);
   const std::uint64_t row = std::uint64_t{t.row_lines} * t.banks * 64;
   for (const PagePolicy page : {PagePolicy::kOpen, PagePolicy::kClosed}) {
-    Dram dram(params_of(DramKind::kDdr3_1600, page), 1);
+    Dram dram(params_of(DramKind::kDdr3_1600, page), t);
     const auto answers = serve(dram, {{10, false, 0}, {11, false, row}, {12, false, 64}}, 2000);
     ASSERT_EQ(answers.size(), 3u);
     EXPECT_EQ(answers[0].first, 0u);
@@ -248,10 +248,10 @@ TEST(Dram, RowHitsGoBeforeOlderRequests) {
 }
 
 TEST(Dram, ClosedPageSparesThePrechargeOfALaterConflict) {
-  const DramTiming& t = dram_timing(DramKind::kDdr4_2400);
+  const DramTiming t = dram_timing(DramKind::kDdr4_2400);
   const std::uint64_t row = std::uint64_t{t.row_lines} * t.banks * 64;
   const auto second = [&](PagePolicy page) {
-    Dram dram(params_of(DramKind::kDdr4_2400, page), 1);
+    Dram dram(params_of(DramKind::kDdr4_2400, page), t);
     return serve(dram, {{10, false, 0}, {500, false, row}}, 3000).at(1).second;
   };
   const Cycle open = second(PagePolicy::kOpen), closed = second(PagePolicy::kClosed);
@@ -261,7 +261,7 @@ TEST(Dram, ClosedPageSparesThePrechargeOfALaterConflict) {
 }
 
 TEST(Dram, AReadSeesAWriteThatWaits) {
-  Dram dram(params_of(DramKind::kDdr4_2400), 1);
+  Dram dram(params_of(DramKind::kDdr4_2400), dram_timing(DramKind::kDdr4_2400));
   const auto answers = serve(dram, {{10, false, 1 << 20}, {11, true, 4096}, {12, false, 4096}}, 2000);
   EXPECT_EQ(answers.size(), 2u);
   EXPECT_EQ(dram.counts().forwarded, 1u);

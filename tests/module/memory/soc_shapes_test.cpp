@@ -2,9 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <random>
-
-#include "port_bench.h"
+#include "traffic.h"
 
 namespace systole::test {
 namespace {
@@ -13,12 +11,11 @@ struct Shape {
   int kib = 512, ways = 8, mshrs = 10, bus = 16, axi = 8;
   hw::DramKind dram = hw::DramKind::kFixed;
   hw::PagePolicy page = hw::PagePolicy::kOpen;
-  int queued = 28, grants = 8;
+  int queued = 28, grants = 8, banks = 1, llc_kib = 0, bus_latency = 0;
 };
 
 hw::MachineParams params_of(const Shape& shape) {
-  hw::MachineParams params;
-  params.memory.model = hw::MemoryModel::kSoc;
+  hw::MachineParams params = soc_machine();
   params.dma.bus_bytes = shape.bus;
   params.soc.l2_kib = shape.kib;
   params.soc.l2_ways = shape.ways;
@@ -28,26 +25,11 @@ hw::MachineParams params_of(const Shape& shape) {
   params.soc.dram_page = shape.page;
   params.soc.l2_queued_requests = shape.queued;
   params.soc.l2_grants = shape.grants;
+  params.soc.l2_banks = shape.banks;
+  params.soc.llc_kib = shape.llc_kib;
+  params.soc.bus_latency = shape.bus_latency;
   params.soc.l2_state = hw::L2State::kDirty;
   return params;
-}
-
-PortMaster random_traffic(unsigned seed, unsigned lines) {
-  std::mt19937_64 random(seed);
-  PortMaster master;
-  Cycle at = 10;
-  for (unsigned i = 0; i < 600; ++i) {
-    PortRequest r;
-    at += random() % 8 == 0 ? random() % 40 : 0;
-    r.at = at;
-    r.bytes = 1u << (random() % 4 + 3);
-    r.address = 0x80000000 + random() % lines * 64 + random() % (64 / r.bytes) * r.bytes;
-    const unsigned kind = static_cast<unsigned>(random() % 5);
-    r.opcode = kind < 3 ? hw::TlOpcodeA::kGet : kind == 3 ? hw::TlOpcodeA::kPutFull : hw::TlOpcodeA::kPutPartial;
-    r.source = static_cast<std::uint16_t>(i);
-    master.requests.push_back(r);
-  }
-  return master;
 }
 
 // Throws when a request is not answered.
@@ -69,8 +51,10 @@ std::string run_shape(const Shape& shape, unsigned seed, unsigned lines, BenchMo
   if (run.writes.size() != run.l2.victims_dirty) return "writes to memory and dirty victims differ";
   const hw::ReadWaits& w = run.waits;
   if (w.total != waited) return "waits of reads are lost";
-  if (w.mshr_full + w.same_set + w.row_miss + w.refresh + w.miss + w.hit + w.bus != w.total) return "waits of reads do not add up";
+  if (w.mshr_full + w.same_set + w.row_miss + w.refresh + w.llc + w.probe + w.miss + w.hit + w.bus != w.total) return "waits of reads do not add up";
   if (shape.dram == hw::DramKind::kFixed && w.row_miss + w.refresh != 0) return "waits for a DRAM that is not there";
+  if (shape.llc_kib == 0 && w.llc != 0) return "waits for a last-level cache that is not there";
+  if (shape.llc_kib != 0 && (w.llc == 0 || run.llc.reads != run.reads.size() || run.llc.writes != run.writes.size())) return "the last-level cache is passed by";
   return fmt::format("ok {} {} {} {}", last, sum, run.l2.misses, run.l2.victims_dirty);
 }
 
@@ -88,30 +72,22 @@ TEST(SocShapes, EveryShapeServesRandomTraffic) {
                           {64, 8, 10, 16, 16, hw::DramKind::kDdr4_2400},
                           {64, 8, 10, 16, 16, hw::DramKind::kDdr4_2400, hw::PagePolicy::kClosed},
                           {64, 8, 24, 32, 16, hw::DramKind::kLpddr4_3200},
-                          {16, 2, 3, 16, 8, hw::DramKind::kDdr3_1600, hw::PagePolicy::kClosed, 1, 1}};
+                          {16, 2, 3, 16, 8, hw::DramKind::kDdr3_1600, hw::PagePolicy::kClosed, 1, 1},
+                          {64, 4, 4, 16, 8, hw::DramKind::kFixed, hw::PagePolicy::kOpen, 28, 8, 2},
+                          {128, 8, 10, 32, 16, hw::DramKind::kFixed, hw::PagePolicy::kOpen, 28, 8, 4, 0, 2},
+                          {512, 8, 10, 16, 8, hw::DramKind::kDdr4_2400, hw::PagePolicy::kOpen, 28, 8, 8},
+                          {16, 4, 10, 16, 8, hw::DramKind::kFixed, hw::PagePolicy::kOpen, 28, 8, 1, 64},
+                          {16, 4, 10, 16, 8, hw::DramKind::kDdr3_1600, hw::PagePolicy::kClosed, 28, 8, 2, 128, 1}};
   for (const Shape& shape : shapes) {
     for (const unsigned lines : {40u, 5000u}) {
       const unsigned seed = lines + static_cast<unsigned>(shape.kib);
-      SCOPED_TRACE(fmt::format("{} KiB, {} ways, {} MSHRs, bus {}, AXI {}, DRAM {}, seed {}", shape.kib, shape.ways, shape.mshrs, shape.bus, shape.axi,
-                               static_cast<int>(shape.dram), seed));
+      SCOPED_TRACE(fmt::format("{} KiB, {} ways, {} banks, {} MSHRs, bus {}, AXI {}, DRAM {}, last-level cache {} KiB, seed {}", shape.kib, shape.ways, shape.banks,
+                               shape.mshrs, shape.bus, shape.axi, static_cast<int>(shape.dram), shape.llc_kib, seed));
       const std::vector<std::string> texts = in_every_mode([&](BenchMode mode) { return run_shape(shape, seed, lines, mode); });
       EXPECT_EQ(texts[0].substr(0, 3), "ok ") << texts[0];
       for (const std::string& text : texts) EXPECT_EQ(text, texts[0]);
     }
   }
-}
-
-TEST(SocShapes, ImpossibleShapesAreNamed) {
-  Shape none;
-  none.kib = 1;
-  none.ways = 16;
-  const std::vector<std::string> rules = hw::broken_rules(params_of(none));
-  ASSERT_EQ(rules.size(), 1u);
-  EXPECT_NE(rules[0].find("soc.l2_ways = 16"), std::string::npos);
-  hw::MachineParams wide = params_of({});
-  wide.dma.max_bytes = 128;
-  ASSERT_EQ(hw::broken_rules(wide).size(), 1u);
-  EXPECT_NE(hw::broken_rules(wide)[0].find("dma.max_bytes"), std::string::npos);
 }
 
 }  // namespace
