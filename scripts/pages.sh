@@ -23,10 +23,12 @@ if [ "${1:-}" = --check ]; then
   diff -u hw/params/PARAMETERS.md "$directory/PARAMETERS.md" || status=1
   diff -u README.md "$directory/README.md" || status=1
   scripts/changed_parameters.py --check || status=1
+  scripts/memory_page.sh --check || status=1
   [ "$status" -eq 0 ] && echo "pages: up to date" || echo "pages: run scripts/pages.sh and commit what it changes" >&2
   exit "$status"
 fi
 cp "$directory/PARAMETERS.md" hw/params/PARAMETERS.md
 cp "$directory/README.md" README.md
+scripts/memory_page.sh
 scripts/changed_parameters.py
 echo "pages: written"

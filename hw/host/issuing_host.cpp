@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "hw/host/command_decoder.h"
+#include "hw/host/host_traffic.h"
 #include "hw/host/host_values.h"
 #include "isa/host_operation.h"
 #include "sim/base/errors.h"
@@ -40,6 +41,10 @@ IssuingHost::IssuingHost(const sc_core::sc_module_name& name, const HostParams& 
                        {"fence", StateKind::kStall, "waits until the accelerator is not busy"},
                        {"host_operation", StateKind::kStall, "the accelerator waits: the CPU computes what it has no unit for"}}) {
   out_.bind_writer(*this);
+  if (params_.accesses != nullptr) {
+    params_.accesses->bind_writer(*this);
+    params_.accesses_done->bind_reader(*this);
+  }
 }
 
 void IssuingHost::start(const isa::Program& program) {
@@ -148,6 +153,10 @@ bool IssuingHost::prepare_loop(isa::Op op, Cycle now) {
 }
 
 bool IssuingHost::play_host_operation(const isa::HostOp& host, Cycle now) {
+  if (!accesses_.empty()) {
+    access_memory(now);
+    return false;
+  }
   const std::string place = fmt::format("item {}: {}", item_, host.name);
   isa::HostOperation operation;
   try {
@@ -161,13 +170,39 @@ bool IssuingHost::play_host_operation(const isa::HostOp& host, Cycle now) {
         throw ModelError(now, name(), place, fmt::format("{} bytes at {:#x} are outside memory", range.bytes, range.address));
     }
   }
-  if (params_.values != nullptr) compute_host_operation(operation, *params_.values);
+  if (params_.values != nullptr) {
+    if (params_.before_values) params_.before_values();
+    compute_host_operation(operation, *params_.values);
+    if (params_.after_values) params_.after_values();
+  }
   const double cycles = host_cycles(kernel_of(operation.kind), params_.cpu.code, params_.data, static_cast<double>(operation.rows),
                                     static_cast<double>(operation.elements()));
+  own_cycles_ = std::max<Cycle>(1, static_cast<Cycle>(std::llround(cycles)));
   ledger_.enter(now, State::kHostOperation);
-  ++item_;
-  next_item(now + std::max<Cycle>(1, static_cast<Cycle>(std::llround(cycles))));
+  if (params_.accesses == nullptr) {
+    ++item_;
+    next_item(now + own_cycles_);
+    return false;
+  }
+  accesses_ = accesses_of(operation);
+  next_access_ = 0;
+  access_memory(now);
   return false;
+}
+
+// One access a cycle is sent; the operation's own cycles follow the answer.
+void IssuingHost::access_memory(Cycle now) {
+  if (next_access_ < accesses_.size()) {
+    if (!params_.accesses->can_push(now)) return;   // the channel wakes us when there is room
+    params_.accesses->push(now, accesses_[next_access_++]);
+    if (next_access_ < accesses_.size()) wake_at(now + 1);
+    return;
+  }
+  if (params_.accesses_done->front(now) == nullptr) return;
+  params_.accesses_done->drop(now, 1);
+  accesses_.clear();
+  ++item_;
+  next_item(now + own_cycles_);
 }
 
 // The fence begins in item_start_. What cycle c was like is known in c + 1; with the accelerator idle in c the next item starts in c + 1.
@@ -216,9 +251,11 @@ std::string IssuingHost::state_text() const {
       return place + "offers command " + std::to_string(log_.accepts.size()) + ", " + isa::disassemble(item.instruction, params_.revision);
     case isa::ItemKind::kFence:
       return place + "waits at a fence";
+    case isa::ItemKind::kHostOp:
+      if (!accesses_.empty()) return place + fmt::format("the host operation waits for memory, access {} of {}", next_access_, accesses_.size());
+      return place + "about to go on";
     case isa::ItemKind::kGap:
     case isa::ItemKind::kRegion:
-    case isa::ItemKind::kHostOp:
       return place + "about to go on";
   }
   return {};

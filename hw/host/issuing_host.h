@@ -6,6 +6,7 @@
 #include "hw/params/cpu.h"
 #include "hw/params/host_costs.h"
 #include "hw/ports/command.h"
+#include "hw/ports/host_access.h"
 #include "isa/program.h"
 #include "sim/base/memory.h"
 #include "sim/kernel/busy_line.h"
@@ -23,11 +24,17 @@ struct HostParams {
   HostMemory data{};               // where the data of host operations are
   Memory* values = nullptr;        // host operations compute here; absent: in time only
   const Memory* memory = nullptr;  // what they may reach; absent: not checked
+  // A memory system that the CPU shares: the lines that host operations touch go there, and are waited for. Both or none.
+  Channel<HostAccess>* accesses = nullptr;
+  Channel<HostAccessDone>* accesses_done = nullptr;
+  // Called before and after values are computed in `values`, which may be behind caches.
+  std::function<void()> before_values, after_values;
 };
 
 // The CPU's side of the RoCC port: plays a program's items in order. A command is offered until it is accepted; a gap of n cycles delays
 // the next item by n; a fence lasts until the accelerator is not busy, and the next item starts in the cycle after that. A host operation
-// takes the cycles of host_costs.def and leaves its values in memory when it starts: the program fences in front of it.
+// takes the cycles of host_costs.def, behind those of its accesses, and leaves its values in memory when it starts: the program fences in
+// front of it.
 class IssuingHost final : public Unit {
  public:
   // The first cycle of a region: that of its first item.
@@ -92,6 +99,7 @@ class IssuingHost final : public Unit {
   bool play_gap(const isa::Item& item, Cycle now);
   bool play_fence(Cycle now);
   bool play_host_operation(const isa::HostOp& host, Cycle now);
+  void access_memory(Cycle now);
   // The cycles in which the CPU computes the words of a loop, once per loop.
   bool prepare_loop(isa::Op op, Cycle now);
   [[nodiscard]] Command decode(const isa::Instruction& instruction, Cycle now) const;
@@ -105,6 +113,9 @@ class IssuingHost final : public Unit {
   const isa::Program* program_ = nullptr;
   std::size_t item_ = 0;
   Cycle item_start_ = kNever;   // kNever: nothing (more) to play
+  std::vector<HostAccess> accesses_;   // of the host operation under way, while it waits for memory
+  std::size_t next_access_ = 0;
+  Cycle own_cycles_ = 0;        // of the host operation
   bool in_loop_ = false;        // between the first configuration of a loop_ws and its start
   bool begun_ = false;
   bool held_ = false;

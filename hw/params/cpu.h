@@ -19,7 +19,7 @@ struct CpuParams {
   template <class Self, class Visitor>
   static void visit(Self& self, Visitor& v) {
     v.choice(self.code, "code", Choices{"libm", "size_libm", "polynomial", "fast_math", "ibert", "unrolled", "unoptimised"}, "code of operations that the CPU takes over, as measured on Rocket", "hw/params/host_costs.def");
-    v.choice(self.data, "data", Choices{"l1", "l2", "dram"}, "where the data of those operations are; dram: behind soc.axi_latency", "Systole");
+    v.choice(self.data, "data", Choices{"l1", "l2", "dram"}, "memory.model = ideal: where the data of those operations are; dram: behind soc.axi_latency. With soc they are where the caches have them", "Systole");
     v(self.loop_cycles, "loop_cycles", range(0, 100000), "cycles of the CPU before the commands of a loop_ws: 77 to 89 measured for the library's loop nest, 0: they are ready", "Rocket RTL");
   }
 };

@@ -55,6 +55,7 @@ struct LlcCounts {
 
 // Cycles that the DMA's reads waited, from their request beat to the first beat of their answer. The parts add up to the whole.
 struct ReadWaits {
+  std::uint64_t reads = 0;
   std::uint64_t total = 0;
   std::uint64_t mshr_full = 0;             // before the L2 takes the request: no MSHR, or no room in its queues
   std::uint64_t same_set = 0;              // behind another request to the set, or to the same line on its way

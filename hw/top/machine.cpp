@@ -77,7 +77,8 @@ struct Machine::Parts {
     }
   }
 
-  [[nodiscard]] HostParams host_params() const {
+  [[nodiscard]] bool host_shares_memory() const { return !options.tlm_memory && params.memory.model == MemoryModel::kSoc; }
+  [[nodiscard]] HostParams host_params() {
     HostParams result;
     result.revision = params.revision;
     result.loop_conv_revision = options.loop_conv_revision;
@@ -85,6 +86,13 @@ struct Machine::Parts {
     result.data = host_memory(params.host, params.soc);
     result.values = options.timing_only ? nullptr : &memory;
     result.memory = &memory;
+    if (host_shares_memory()) {
+      result.data = kHostL1;   // what is not there is fetched
+      result.accesses = &host_access;
+      result.accesses_done = &host_access_done;
+      result.before_values = [this] { soc->store_values(); };
+      result.after_values = [this] { soc->forget_values(); };
+    }
     return result;
   }
   std::unique_ptr<Unit> make_memory() {
@@ -100,6 +108,7 @@ struct Machine::Parts {
       case MemoryModel::kSoc: {
         auto unit = std::make_unique<SocMemory>(module_name(options, "memory").c_str(), params, memory, values.get(), port_request, port_response, options.port_log, options.memory_log);
         for (const ResidentRange& range : options.resident) unit->place(range);
+        unit->connect_host(host_access, host_access_done);
         soc = unit.get();
         return unit;
       }
@@ -160,6 +169,8 @@ struct Machine::Parts {
   Channel<Command> commands{"raw_command_queue", 1, 2};
   Channel<RequestBeat> port_request{"port_a", 1, 2};
   Channel<ResponseBeat> port_response{"port_d", 1, 2};
+  Channel<HostAccess> host_access{"host_access", 1, 2};
+  Channel<HostAccessDone> host_access_done{"host_access_done", 1, 2};
   Accelerator accelerator;
   IssuingHost host;
   SocMemory* soc = nullptr;
@@ -318,6 +329,7 @@ MachineResult Machine::result() {
     count("memory.l2.victims_clean", l2.victims_clean, "lines given up unchanged");
     count("memory.l2.victims_dirty", l2.victims_dirty, "lines written back");
     const ReadWaits& waits = p.soc->read_waits();
+    count("memory.read_wait.reads", waits.reads, "reads of the accelerator");
     count("memory.read_wait.total", waits.total, "cycles from a read's request to the first beat of its answer, all reads; the sum of the following");
     count("memory.read_wait.mshr_full", waits.mshr_full, "no MSHR of the L2 is free, or its queues are full");
     count("memory.read_wait.same_set", waits.same_set, "behind another request to the set, or for a line on its way");
@@ -328,6 +340,15 @@ MachineResult Machine::result() {
     count("memory.read_wait.miss", waits.miss, "the rest of fetching a line");
     count("memory.read_wait.hit", waits.hit, "lookup, data banks and way back of a line that is there");
     count("memory.read_wait.bus", waits.bus, "behind other answers in the L2's data pipeline and on the bus");
+    if (!program.host_ops.empty()) {
+      const HostAccessCounts host = p.soc->host_counts();
+      count("memory.cpu.hits", host.hits, "lines of host operations that are in the CPU's L1");
+      count("memory.cpu.misses", host.misses, "lines that the CPU's L1 fetches from the L2");
+      count("memory.cpu.write_backs", host.write_backs, "lines that the CPU's L1 writes back to the L2");
+      count("memory.cpu.wait", host.wait, "cycles in which the CPU waits for lines");
+      count("memory.cpu.probes", host.probes, "lines that the L2 asks the CPU's L1 for");
+      count("memory.cpu.probes_dirty", host.probes_dirty, "of them changed by the CPU");
+    }
     if (const LlcCounts* llc = p.soc->llc_counts()) {
       count("memory.llc.reads", llc->reads, "lines that the L2 reads");
       count("memory.llc.read_hits", llc->read_hits, "of them in the last-level cache");

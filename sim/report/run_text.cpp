@@ -77,6 +77,43 @@ Table unit_table(const std::vector<hw::UnitAccount>& accounts, Cycle cycles) {
   return table;
 }
 
+// memory.model = soc: what the caches did, and what reads waited for.
+std::string soc_text(const Results& r) {
+  const auto value = [&](const std::string& name) -> std::uint64_t {
+    const auto counter = std::find_if(r.counters.begin(), r.counters.end(), [&](const hw::Counter& c) { return c.name == name; });
+    return counter == r.counters.end() ? 0 : counter->value;
+  };
+  const std::uint64_t reads = value("memory.read_wait.reads"), total = value("memory.read_wait.total");
+  if (reads == 0) return {};
+  std::string text = fmt::format("L2: {} hits, {} misses, {} lines given up clean, {} written back\n", grouped(value("memory.l2.hits")),
+                                 grouped(value("memory.l2.misses")), grouped(value("memory.l2.victims_clean")), grouped(value("memory.l2.victims_dirty")));
+  if (value("memory.llc.reads") + value("memory.llc.writes") != 0) {
+    text += fmt::format("last-level cache: {} of {} reads hit, {} of {} writes hit, {} lines written to memory\n", grouped(value("memory.llc.read_hits")),
+                        grouped(value("memory.llc.reads")), grouped(value("memory.llc.write_hits")), grouped(value("memory.llc.writes")),
+                        grouped(value("memory.llc.victims_dirty")));
+  }
+  if (const std::uint64_t accesses = value("memory.dram.row_hits") + value("memory.dram.row_misses") + value("memory.dram.row_conflicts"); accesses != 0) {
+    text += fmt::format("DRAM: {} lines read, {} written; {} of the accesses found their row open; {} refreshes\n", grouped(value("memory.dram.reads")),
+                        grouped(value("memory.dram.writes")), percent(share(value("memory.dram.row_hits"), accesses)), grouped(value("memory.dram.refreshes")));
+  }
+  if (value("memory.cpu.misses") != 0) {
+    text += fmt::format("CPU: {} lines fetched into its L1, {} written back, {} probed by the L2; {} cycles waited\n", grouped(value("memory.cpu.misses")),
+                        grouped(value("memory.cpu.write_backs")), grouped(value("memory.cpu.probes")), grouped(value("memory.cpu.wait")));
+  }
+  Table table({{"a read waits for"}, {"cycles", Align::kRight}, {"per read", Align::kRight}, {"share", Align::kRight}});
+  const std::pair<const char*, const char*> parts[] = {
+      {"bus", "bus, behind other answers"},   {"hit", "L2 hit: lookup, data, way back"}, {"miss", "L2 miss: the line from memory"},
+      {"mshr_full", "L2 input: no MSHR free"}, {"same_set", "L2: another request to the set"}, {"row_miss", "DRAM row miss"},
+      {"refresh", "DRAM refresh"},            {"llc", "last-level cache"},               {"probe", "probe of the CPU's L1"}};
+  for (const auto& [name, what] : parts) {
+    const std::uint64_t cycles = value(std::string("memory.read_wait.") + name);
+    if (cycles != 0) table.row({what, grouped(cycles), fmt::format("{:.1f}", static_cast<double>(cycles) / static_cast<double>(reads)), percent(share(cycles, total))});
+  }
+  table.rule();
+  table.row({fmt::format("all, {} reads", grouped(reads)), grouped(total), fmt::format("{:.1f}", static_cast<double>(total) / static_cast<double>(reads)), percent(1)});
+  return text + table.text();
+}
+
 std::string check_text(const run::CheckResult& checks) {
   std::string text = checks.mismatches == 0
                          ? fmt::format("values: {} tensors ({} elements) equal to the integer reference\n", checks.boundaries, grouped(checks.elements))
@@ -120,6 +157,7 @@ std::string run_text(const Results& r, const RunReportOptions& options) {
   text += "\n" + unit_text(r.accounts, r.cycles) + "\n";
   text += fmt::format("memory port: {} bytes read, {} bytes written, {} transactions\n", grouped(r.memory.read_bytes), grouped(r.memory.write_bytes),
                       grouped(r.memory.transactions));
+  text += soc_text(r);
   for (const std::string& warning : r.warnings) text += "warning: " + warning + "\n";
   if (r.checks) {
     text += check_text(*r.checks);

@@ -92,26 +92,43 @@ void AnswerPipeline::move_values(Stage& stage) {
   stage.flags = static_cast<std::uint8_t>(stage.flags & ~kMovesValues);
   if (values_ == nullptr) return;
   const Request& request = pool_[stage.request];
-  const std::uint64_t line = request.address / kLineBytes * kLineBytes;
-  if (!request.is_put()) {
-    if (request.useful_bytes == 0) return;
-    std::memcpy(values_->bytes(request.values) + request.useful_first, lines_.line(stage.place, line) + request.offset + request.useful_first,
+  if (request.is_put()) {
+    write_values(stage.request, stage.place);
+  } else if (request.useful_bytes != 0) {
+    const std::uint64_t line = request.address / kLineBytes * kLineBytes;
+    std::memcpy(values_->bytes(request.values) + request.useful_first, lines_.read(stage.place, line) + request.offset + request.useful_first,
                 request.useful_bytes);
+  }
+}
+
+void AnswerPipeline::write_values(RequestSlot slot, std::uint32_t place) {
+  Request& request = pool_[slot];
+  const std::uint64_t line = request.address / kLineBytes * kLineBytes;
+  const std::uint8_t* const from = pool_.put_bytes(slot);
+  std::uint64_t left = request.put_mask;
+  request.put_mask = 0;
+  if (left == ~std::uint64_t{0}) {
+    std::memcpy(lines_.write_whole(place, line), from, kLineBytes);
     return;
   }
-  const std::uint8_t* from = pool_.put_bytes(stage.request);
-  if (request.put_mask == ~std::uint64_t{0}) {
-    std::memcpy(lines_.whole_line(stage.place), from, kLineBytes);
-    return;
-  }
-  std::uint8_t* to = lines_.line(stage.place, line);
-  for (std::uint64_t left = request.put_mask; left != 0;) {   // run by run
+  if (left == 0) return;
+  std::uint8_t* const to = lines_.write(place, line);
+  while (left != 0) {   // run by run
     const auto first = static_cast<unsigned>(__builtin_ctzll(left));
-    const std::uint64_t rest = ~(left >> first);
-    const auto bytes = rest == 0 ? 64u : static_cast<unsigned>(__builtin_ctzll(rest));
-    std::memcpy(to + first, from + first, bytes);
-    left = bytes + first >= 64 ? 0 : left & (~std::uint64_t{0} << (first + bytes));
+    const std::uint64_t gaps = ~left & (~std::uint64_t{0} << first);
+    const unsigned end = gaps == 0 ? kLineBytes : static_cast<unsigned>(__builtin_ctzll(gaps));
+    std::memcpy(to + first, from + first, end - first);
+    left = gaps == 0 ? 0 : left & (~std::uint64_t{0} << end);
   }
+}
+
+void AnswerPipeline::settle_values() {
+  if (values_ == nullptr) return;
+  const auto settle = [&](RequestSlot slot, std::uint32_t place) {
+    if (pool_[slot].is_put() && pool_[slot].pushed == pool_[slot].data_beats) write_values(slot, place);
+  };
+  if ((stage2_.flags & kMovesValues) != 0) settle(stage2_.request, stage2_.place);
+  if (busy_ && count_ != 0) settle(current_, current_place_);
 }
 
 }  // namespace systole::hw::soc

@@ -36,6 +36,8 @@ class AnswerPipeline {
   // One cycle. `entering`: request that the schedule sends in (kNoRequest: none), into `way` of its set. `used`: data banks taken by units of
   // higher priority; those of the pipeline are added. Returns the put beats that left the put buffer (0 or 1).
   unsigned step(RequestSlot entering, unsigned way, std::uint32_t& used);
+  // Puts that have been answered write their bytes at once: somebody looks behind the cache.
+  void settle_values();
   // A cycle in which it is empty and nothing enters.
   void rest() { latch_ = true; }
 
@@ -52,6 +54,7 @@ class AnswerPipeline {
     std::uint8_t flags = 0;
   };
   void move_values(Stage& stage);
+  void write_values(RequestSlot slot, std::uint32_t place);
 
   const Geometry geometry_;
   RequestPool& pool_;

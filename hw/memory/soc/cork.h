@@ -50,6 +50,17 @@ class Cork {
     if ((new_grant && free_grants_ == 0) || refills_before_ == kDepth) chosen_ = Source::kNone;
   }
 
+  // Beats of one burst come and go, and nothing else moves: one is inside, and the next one is offered.
+  [[nodiscard]] bool only_burst(const Ring<Release, 16>& releases) const {
+    return burst_beats_ && refills_.size() == 1 && refills_.front().kind == Refill::Kind::kRead && acquires_.empty() && grant_acks_.empty() &&
+           (releases.empty() || (!releases.front().dirty && released_.size() == kDepth)) && port_.offer(bank_) == MemoryPort::Answer::kRead;
+  }
+  // Then: the beat inside is taken, and the next one, which looks the same, is delivered.
+  void pass_beat(Cycle now) {
+    port_.take_read(now);
+    burst_beats_ = !port_.first_beat();
+  }
+
   // ---- the cache's side. What is pushed here is for the next cycle.
   [[nodiscard]] bool can_acquire() const { return acquires_before_ < kDepth; }
   void acquire(const Acquire& acquire) { acquires_.push(acquire); }

@@ -44,7 +44,8 @@ InclusiveCache::Intake InclusiveCache::look_at_input(const Schedule& schedule, c
   }
   const unsigned owner = mshrs_.of_set(request.set);
   if (owner == kNoMshr) {
-    if (mshrs_.full()) return intake;
+    intake.no_mshr = mshrs_.full();
+    if (intake.no_mshr) return intake;
     // A leaving MSHR that goes on with another line needs the directory itself.
     const bool port_taken = schedule.leave && mshrs_[schedule.mshr].queue_head != kNoRequest &&
                             pool_[mshrs_[schedule.mshr].queue_head].tag != mshrs_[schedule.mshr].tag;
@@ -67,11 +68,16 @@ bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, 
   answer_ = kNoRequest;
   const bool offered = offers() != kNoRequest;
   if (offered) send_answer(output_room);
+  const std::uint64_t ready = mshrs_.ready();
+  if (ready == 0 && refill_beat_ != 0 && in_middle_of_burst(item)) {
+    middle_beat(now);
+    return true;
+  }
   cork_.begin();
 
   // ---- schedule
   Schedule schedule;
-  if (const std::uint64_t ready = mshrs_.ready(); ready != 0) {
+  if (ready != 0) {
     FreeUnits free;
     free.acquire = cork_.can_acquire();
     free.release = releases_.free();
@@ -87,6 +93,7 @@ bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, 
   const RequestItem* const head = from_slot ? &input_slot_ : item;
   Intake intake;
   if (head != nullptr) intake = look_at_input(schedule, *head);
+  input_waits_for_mshr_ = head != nullptr && intake.no_mshr && !schedule.leave;
   const bool accepted = intake.first_beat || intake.later_beat;
   if (schedule.mshr == kNoMshr && !accepted && !offered && (item == nullptr || from_slot) && quiet() && port_.offer(bank_) == MemoryPort::Answer::kNone) {
     return false;
@@ -166,6 +173,21 @@ bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, 
   return true;
 }
 
+// The cycle takes one beat of a line, delivers the next, moves the answer pipeline, and does nothing else.
+bool InclusiveCache::in_middle_of_burst(const RequestItem* item) const {
+  const bool input_rests = input_slot_.request == kNoRequest ? item == nullptr : input_waits_for_mshr_;
+  return input_rests && refill_beat_ + 1 < geometry_.axi_beats && lookup_.mshr == kNoMshr && !directory_.write_waits() && !releases_.active() && probes_.empty() &&
+         cork_.only_burst(releases_.queue());
+}
+
+void InclusiveCache::middle_beat(Cycle now) {
+  std::uint32_t used = geometry_.word_banks(refill_set_, refill_beat_ * geometry_.axi_words, (1u << geometry_.axi_words) - 1);
+  if (answers_.empty()) answers_.rest();
+  else put_beats_ -= answers_.step(kNoRequest, 0, used);
+  ++refill_beat_;
+  cork_.pass_beat(now);
+}
+
 void InclusiveCache::claim_release(const Schedule& schedule, Release& release, std::uint32_t& used) {
   if (schedule.release) {
     const Mshr& mshr = mshrs_[schedule.mshr];
@@ -175,7 +197,7 @@ void InclusiveCache::claim_release(const Schedule& schedule, Release& release, s
   }
   releases_.claim(schedule.release ? &release : nullptr, answers_, used);
   if (!lines_.used()) return;
-  if (const Release* reading = releases_.reading()) lines_.write_back(reading->set * geometry_.ways + reading->way, reading->address);
+  if (const Release* reading = releases_.reading()) lines_.write_back(reading->set * geometry_.ways + reading->way);
 }
 
 // What the scheduled MSHR does, and the directory's cycle.
@@ -322,18 +344,10 @@ void InclusiveCache::refilled(Cycle now, const Refill& refill, bool first, bool 
 }
 
 void InclusiveCache::store_changed_lines() {
-  if (!lines_.used()) return;
-  for (std::uint32_t set = 0; set < geometry_.sets; ++set) {
-    for (unsigned way = 0; way < geometry_.ways; ++way) {
-      const DirectoryEntry entry = directory_.at(set, way);
-      if (entry.valid && entry.dirty) lines_.write_back(set * geometry_.ways + way, geometry_.address_of(entry.tag, set, bank_));
-    }
-  }
+  answers_.settle_values();
+  lines_.write_back_all();
 }
 
-void InclusiveCache::forget_values() {
-  if (!lines_.used()) return;
-  for (std::size_t place = 0; place < std::size_t{geometry_.sets} * geometry_.ways; ++place) lines_.leave(place);
-}
+void InclusiveCache::forget_values() { lines_.leave_all(); }
 
 }  // namespace systole::hw::soc

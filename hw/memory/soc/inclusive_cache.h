@@ -41,10 +41,10 @@ class InclusiveCache {
   [[nodiscard]] unsigned queued() const { return mshrs_.queued(); }
   [[nodiscard]] unsigned put_beats() const { return put_beats_; }
 
-  // ---- values, while nothing is under way
+  // ---- values, while no request waits for its answer
   // Lines that were changed are stored below, and stay.
   void store_changed_lines();
-  // Bytes below the cache were changed by others.
+  // Bytes below the cache were changed by others, after store_changed_lines().
   void forget_values();
 
   struct Counts {
@@ -69,6 +69,7 @@ class InclusiveCache {
     unsigned allocated = kNoMshr;
     unsigned queued_behind = kNoMshr;
     bool follows = false;           // takes the leaving MSHR over at once
+    bool no_mshr = false;           // waits: all are busy with other sets
   };
   struct Probe {
     unsigned mshr = kNoMshr;
@@ -83,6 +84,8 @@ class InclusiveCache {
   }
   void send_answer(bool room);
   [[nodiscard]] Intake look_at_input(const Schedule& schedule, const RequestItem& item) const;
+  [[nodiscard]] bool in_middle_of_burst(const RequestItem* item) const;
+  void middle_beat(Cycle now);
   void claim_release(const Schedule& schedule, Release& release, std::uint32_t& used);
   void serve(Cycle now, const Schedule& schedule, bool follows, RequestSlot successor, bool same_line, const Lookup& read);
   void finish_directory(Cycle now, const Lookup& read);
@@ -110,6 +113,7 @@ class InclusiveCache {
   Cork cork_;
   RequestItem input_slot_;                         // one-entry queues that a beat passes without delay while they are empty
   RequestSlot output_slot_ = kNoRequest;
+  bool input_waits_for_mshr_ = false;              // what stands in the slot does, until an MSHR leaves
   bool took_item_ = false;
   RequestSlot answer_ = kNoRequest;
   unsigned put_beats_ = 0;                         // in the put buffer

@@ -35,11 +35,11 @@ std::size_t LastLevelCache::take_place(std::uint64_t address) {
     ++(p.dirty ? counts_.victims_dirty : counts_.victims_clean);
     if (p.dirty) write_backs_.push_back(p.line * kLineBytes);
     if (lines_.used()) {
-      if (p.values_changed) lines_.write_back(place, p.line * kLineBytes);
+      lines_.write_back(place);
       lines_.leave(place);
     }
   }
-  p = {line, ++uses_, false, false};
+  p = {line, ++uses_, false};
   return place;
 }
 
@@ -121,30 +121,13 @@ void LastLevelCache::plan(Cycle now) {
 void LastLevelCache::load(std::uint64_t address, std::uint8_t* line) {
   const std::size_t place = find(address);
   if (place == kNowhere) flat_->load(address, line);
-  else std::memcpy(line, lines_.line(place, address), kLineBytes);
+  else std::memcpy(line, lines_.read(place, address), kLineBytes);
 }
 
 void LastLevelCache::store(std::uint64_t address, const std::uint8_t* line) {
   const std::size_t place = find(address);
-  if (place == kNowhere) {
-    flat_->store(address, line);
-    return;
-  }
-  std::memcpy(lines_.whole_line(place), line, kLineBytes);
-  places_[place].values_changed = true;
-}
-
-void LastLevelCache::store_changed_lines() {
-  if (!lines_.used()) return;
-  for (std::size_t place = 0; place < places_.size(); ++place) {
-    if (places_[place].line != kNoLine && places_[place].values_changed) lines_.write_back(place, places_[place].line * kLineBytes);
-    places_[place].values_changed = false;
-  }
-}
-
-void LastLevelCache::forget_values() {
-  if (!lines_.used()) return;
-  for (std::size_t place = 0; place < places_.size(); ++place) lines_.leave(place);
+  if (place == kNowhere) flat_->store(address, line);
+  else std::memcpy(lines_.write_whole(place, address), line, kLineBytes);
 }
 
 }  // namespace systole::hw::soc

@@ -28,8 +28,8 @@ class LastLevelCache final : public AxiMemory, public LineValues {
   void load(std::uint64_t address, std::uint8_t* line) override;
   void store(std::uint64_t address, const std::uint8_t* line) override;
   // Memory behind it gets every changed byte; and the cache forgets what it knows.
-  void store_changed_lines();
-  void forget_values();
+  void store_changed_lines() { lines_.write_back_all(); }
+  void forget_values() { lines_.leave_all(); }
 
   [[nodiscard]] const LlcCounts& counts() const { return counts_; }
 
@@ -41,7 +41,6 @@ class LastLevelCache final : public AxiMemory, public LineValues {
     std::uint64_t line = kNoLine;   // address / 64
     std::uint64_t used = 0;         // order of last uses
     bool dirty = false;
-    bool values_changed = false;
   };
   struct Fetch {
     Cycle at = 0;                   // when memory is asked

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "hw/memory/soc/line_values.h"
+#include "sim/base/errors.h"
 
 namespace systole::hw::soc {
 
@@ -14,34 +15,61 @@ class LineArray {
   LineArray(std::size_t places, LineValues* below) : below_(below) {
     if (below == nullptr) return;
     bytes_.resize(places * kLineBytes);
-    present_.resize(places);
+    owners_.resize(places);
   }
   [[nodiscard]] bool used() const { return below_ != nullptr; }
 
   // The bytes of the line of `address`, which owns `place`.
-  [[nodiscard]] std::uint8_t* line(std::size_t place, std::uint64_t address) {
-    std::uint8_t* bytes = &bytes_[place * kLineBytes];
-    if (present_[place] == 0) {
-      below_->load(address, bytes);
-      present_[place] = 1;
-    }
+  [[nodiscard]] const std::uint8_t* read(std::size_t place, std::uint64_t address) { return bring(place, address); }
+  [[nodiscard]] std::uint8_t* write(std::size_t place, std::uint64_t address) {
+    std::uint8_t* const bytes = bring(place, address);
+    owners_[place].changed = true;
     return bytes;
   }
   // All of the line will be written: nothing is brought in.
-  [[nodiscard]] std::uint8_t* whole_line(std::size_t place) {
-    present_[place] = 1;
+  [[nodiscard]] std::uint8_t* write_whole(std::size_t place, std::uint64_t address) {
+    owners_[place] = {address, true, true};
     return &bytes_[place * kLineBytes];
   }
-  // The line leaves its place, after a write-back if it was changed.
-  void leave(std::size_t place) { present_[place] = 0; }
-  void write_back(std::size_t place, std::uint64_t address) {
-    if (present_[place] != 0) below_->store(address, &bytes_[place * kLineBytes]);
+  // A changed line is stored below; it stays.
+  void write_back(std::size_t place) {
+    Owner& owner = owners_[place];
+    if (owner.changed) below_->store(owner.address, &bytes_[place * kLineBytes]);
+    owner.changed = false;
+  }
+  // The line leaves its place; it was written back if it was changed.
+  void leave(std::size_t place) {
+    SYSTOLE_CHECK(!owners_[place].changed);
+    owners_[place].present = false;
+  }
+
+  void write_back_all() {
+    for (std::size_t place = 0; place < owners_.size(); ++place) write_back(place);
+  }
+  void leave_all() {
+    for (std::size_t place = 0; place < owners_.size(); ++place) leave(place);
   }
 
  private:
+  struct Owner {
+    std::uint64_t address = 0;
+    bool present = false;
+    bool changed = false;
+  };
+  [[nodiscard]] std::uint8_t* bring(std::size_t place, std::uint64_t address) {
+    std::uint8_t* const bytes = &bytes_[place * kLineBytes];
+    Owner& owner = owners_[place];
+    if (!owner.present) {
+      below_->load(address, bytes);
+      owner = {address, true, false};
+    }
+    SYSTOLE_CHECK(owner.address == address);
+    return bytes;
+  }
+
   LineValues* below_;
   std::vector<std::uint8_t> bytes_;
-  std::vector<std::uint8_t> present_;
+  std::vector<Owner> owners_;
 };
 
 }  // namespace systole::hw::soc

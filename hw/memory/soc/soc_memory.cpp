@@ -222,6 +222,7 @@ bool SocMemory::send_response(Cycle now) {
 void SocMemory::account(Cycle now, const Request& request) {
   const Cycle hit = 6 + 2 * bus_latency_;   // cycles of a hit that nothing delays, with the way through the bus
   constexpr Cycle kLookup = 2;              // from the MSHR to the result of the directory
+  ++waits_.reads;
   waits_.total += now - request.at_port;
   waits_.mshr_full += request.at_l2 - request.at_port - 1 - bus_latency_;
   waits_.same_set += request.at_mshr - request.at_l2;
