@@ -340,8 +340,7 @@ MachineResult Machine::result() {
     count("memory.read_wait.miss", waits.miss, "the rest of fetching a line");
     count("memory.read_wait.hit", waits.hit, "lookup, data banks and way back of a line that is there");
     count("memory.read_wait.bus", waits.bus, "behind other answers in the L2's data pipeline and on the bus");
-    if (!program.host_ops.empty()) {
-      const HostAccessCounts host = p.soc->host_counts();
+    if (const HostAccessCounts host = p.soc->host_counts(); host.hits + host.misses != 0) {
       count("memory.cpu.hits", host.hits, "lines of host operations that are in the CPU's L1");
       count("memory.cpu.misses", host.misses, "lines that the CPU's L1 fetches from the L2");
       count("memory.cpu.write_backs", host.write_backs, "lines that the CPU's L1 writes back to the L2");
