@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Speed of the simulator: micro-benchmarks, one product, whole models. Prints the table of tests/bench/BENCH.md.
 
-  scripts/bench.sh [--quick] [--repeat N] [--json FILE] [--compare BASELINE.json] [--page]
+  scripts/bench.sh [--quick] [--repeat N] [--json FILE] [--resume FILE] [--table FILE] [--compare BASELINE.json] [--page]
 
 All times are CPU time of one process, the best of N runs. Absolute times depend on the computer; ratios are taken within one call.
   --quick      product and one layer only, fewer repetitions
   --repeat N   best of N (default 5; whole models at most 3)
-  --json FILE  writes every number
+  --json FILE  writes every number, after each step
+  --resume F   takes what an earlier --json has, and measures the rest
+  --table F    measures nothing: the table of an earlier --json
   --compare B  compares with an earlier --json by ratio to the yardsticks of each call, and names what got slower (exit code 1)
   --page       writes tests/bench/BENCH.md
 """
@@ -132,16 +134,35 @@ def sfu_share(arguments):
     return sfu / hw if hw else None
 
 
+def computer():
+    cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    return {"cpu": cpu, "processors": os.cpu_count(), "load": os.getloadavg()[0]}
+
+
 def measure(options):
     quick, repeat = options.quick, options.repeat
     whole = 1 if quick else min(3, repeat)
-    say("parts, and one product (512 x 768 x 768)")
-    numbers = {"parts": google("simulator/bench_simulator", repeat)}
-    runs = numbers["runs"] = {}
+    numbers = json.load(open(options.resume)) if options.resume else {}
+    numbers["quick"] = quick
+    numbers["computer"] = computer()
+    runs = numbers.setdefault("runs", {})
+
+    def keep():
+        if options.json:
+            with open(options.json, "w") as out:
+                json.dump(numbers, out, indent=1, sort_keys=True)
 
     def run(name, *arguments, times=whole):
+        if name in runs:
+            return
         say(name)
         runs[name] = systole(list(arguments), times)
+        keep()
+
+    if "parts" not in numbers:
+        say("parts, and one product (512 x 768 x 768)")
+        numbers["parts"] = google("simulator/bench_simulator", repeat)
+        keep()
 
     layers = ["--layers", "1"] if quick else []
     run("bert-512", "bert-base", "--seq", "512", *layers)
@@ -158,13 +179,15 @@ def measure(options):
     if not quick:
         run("gpt2 with 1024 keys", "gpt2", "--seq", "1022", "--generate", "2", "--timing-only", times=1)
         run("host-paced", "bert-base", "--machine", "survey-baseline", "--seq", "512", "--timing-only", times=1)
-    numbers["sfu_share"] = sfu_share(["bert-base", "--seq", "128", "--layers", "1", "--no-check", "--skip-ahead", "off"])
-    if not quick:
+    if numbers.get("sfu_share") is None:
+        numbers["sfu_share"] = sfu_share(["bert-base", "--seq", "128", "--layers", "1", "--no-check", "--skip-ahead", "off"])
+    if not quick and not numbers.get("stream"):
         say("streaming attention")
         try:
             numbers["stream"] = google("stream/bench_stream", 1, ["--benchmark_filter=values_and_time.*N:8192.*d:64"])
         except (OSError, subprocess.CalledProcessError):
             numbers["stream"] = {}
+    keep()
     return numbers
 
 
@@ -273,6 +296,8 @@ def main():
     parser.add_argument("--json")
     parser.add_argument("--compare")
     parser.add_argument("--page", action="store_true")
+    parser.add_argument("--resume")
+    parser.add_argument("--table")
     options = parser.parse_args()
     if options.repeat < 1:
         parser.error("--repeat: at least 1")
@@ -280,26 +305,21 @@ def main():
         if not os.path.exists(os.path.join(BUILD, program)):
             say(f"no {BUILD}/{program}; run scripts/build.sh")
             return 2
-    if options.compare and not os.path.exists(options.compare):
-        say(f"no {options.compare}")
-        return 2
-    numbers = measure(options)
-    numbers["quick"] = options.quick
-    cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
-    load = os.getloadavg()[0]
-    numbers["computer"] = {"cpu": cpu, "processors": os.cpu_count(), "load": load}
-    table = table_of(numbers, options.quick)
+    for path in (options.compare, options.resume, options.table):
+        if path and not os.path.exists(path):
+            say(f"no {path}")
+            return 2
+    numbers = json.load(open(options.table)) if options.table else measure(options)
+    cpu, load = numbers["computer"]["cpu"], numbers["computer"]["load"]
+    table = table_of(numbers, numbers["quick"])
     text = table.text()
     print(text)
     missed = [row[0] for row in table.rows if row[5] == "MISSED"]
-    print(f"\n{len(missed)} required rows missed" + (": " + "; ".join(missed) if missed else "") + f" ({cpu}, {os.cpu_count()} processors, load {load:.1f})")
-    if options.json:
-        with open(options.json, "w") as out:
-            json.dump(numbers, out, indent=1, sort_keys=True)
+    print(f"\n{len(missed)} required rows missed" + (": " + "; ".join(missed) if missed else "") + f" ({cpu}, {numbers['computer']['processors']} processors, load {load:.1f})")
     if options.page:
         head = open(os.path.join(ROOT, "tests/bench/bench_head.md")).read()
         with open(os.path.join(ROOT, "tests/bench/BENCH.md"), "w") as out:
-            out.write(head + f"\n## Measured\n\n{cpu}, {os.cpu_count()} processors, load {load:.1f} while measuring; best of {options.repeat}.\n\n{text}\n")
+            out.write(head + f"\n## Measured\n\n{cpu}, {numbers['computer']['processors']} processors, load {load:.1f} while measuring.\n\n{text}\n")
     return 1 if options.compare and compare(numbers, options.compare) else 0
 
 
