@@ -22,7 +22,7 @@ std::vector<float> affine_rows(const std::vector<float>& gamma, const std::vecto
 
 void layer_norm(Builder& b, const LayerNormArguments& args) {
   const Matrix& x = args.x;
-  SYSTOLE_CHECK(x.element == Element::kInt32 && args.out.rows == x.rows && args.out.cols == x.cols);
+  SYSTOLE_CHECK(args.out.rows == x.rows && args.out.cols == x.cols);
   StoreConfig store;
   store.activation = args.affine.present() ? isa::Activation::kLayerNormAffine : isa::Activation::kLayerNorm;
   store.scale = args.scale;
@@ -31,7 +31,7 @@ void layer_norm(Builder& b, const LayerNormArguments& args) {
   // The accumulator is free and x is in memory.
   b.fence();
   const std::uint64_t reserved = args.affine.present() ? load_affine_rows(b, args.affine) : 0;
-  normalise_matrix(b, RowStatistics::kLayerNorm, x, args.out, store, reserved);
+  normalise_matrix(b, RowStatistics::kLayerNorm, x, args.out, store, reserved, std::nullopt, args.x_scale);
 }
 
 std::uint64_t load_affine_rows(Builder& b, const Matrix& affine) {

@@ -1,5 +1,5 @@
 #pragma once
-// LayerNorm of int32 rows in memory, with gamma and beta (E3) or without.
+// LayerNorm of int32 or int8 rows in memory, with gamma and beta (E3) or without.
 #include <cstdint>
 #include <vector>
 
@@ -9,7 +9,8 @@
 namespace systole::kernels {
 
 struct LayerNormArguments {
-  Matrix x;        // [n][d] int32
+  Matrix x;        // [n][d] int32 or int8
+  float x_scale = 1.0f;  // of x on its way into the accumulator (E2)
   Matrix out;      // [n][d] int8
   Matrix affine;   // made by affine_rows(); absent: (x - mean) / sd only
   float scale = 1.0f;

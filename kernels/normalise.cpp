@@ -62,15 +62,16 @@ struct Chunk {
 // Loads a chunk in parts.
 class ChunkLoader {
  public:
-  ChunkLoader(Builder& builder, const Matrix& x, const ChunkShape& shape, const Chunk& chunk)
-      : b_(builder), x_(x), shape_(shape), chunk_(chunk),
-        step_(static_cast<std::uint64_t>(builder.target().max_blocks_acc()) * builder.dim()) {}
+  ChunkLoader(Builder& builder, const Matrix& x, float scale, const ChunkShape& shape, const Chunk& chunk)
+      : b_(builder), x_(x), config_{x.stride, scale, x.element == Element::kInt8}, shape_(shape), chunk_(chunk),
+        step_(static_cast<std::uint64_t>(config_.shrink ? builder.target().max_blocks() : builder.target().max_blocks_acc()) *
+              builder.dim()) {}
 
   // Until `share` of `shares` parts are on their way.
   void load_until(std::uint64_t share, std::uint64_t shares) {
     const std::uint64_t end = ceil_div(ceil_div(x_.cols, step_) * share, shares);
     if (next_ >= end) return;
-    b_.load_config(LoadState::kA, {x_.stride, 1.0f, false});
+    b_.load_config(LoadState::kA, config_);
     for (; next_ < end; ++next_) {
       const std::uint64_t col = next_ * step_;
       b_.mvin(LoadState::kA, x_.at(chunk_.first, col), b_.accumulator(chunk_.base + shape_.local(0, col)),
@@ -81,6 +82,7 @@ class ChunkLoader {
  private:
   Builder& b_;
   const Matrix& x_;
+  LoadConfig config_;
   const ChunkShape& shape_;
   Chunk chunk_;
   std::uint64_t step_;
@@ -140,8 +142,8 @@ Choice choose_chunk(const Target& target, std::uint64_t cols, std::uint64_t avai
 }  // namespace
 
 void normalise_matrix(Builder& b, RowStatistics statistics, const Matrix& x, const Matrix& out, const StoreConfig& store,
-                      std::uint64_t reserved_rows, std::optional<std::uint32_t> row_scale_base) {
-  SYSTOLE_CHECK(x.element == Element::kInt32 && out.element == Element::kInt8 && x.rows == out.rows && x.cols == out.cols);
+                      std::uint64_t reserved_rows, std::optional<std::uint32_t> row_scale_base, float x_scale) {
+  SYSTOLE_CHECK((x.element == Element::kInt32 || x.element == Element::kInt8) && out.element == Element::kInt8 && x.rows == out.rows && x.cols == out.cols);
   const Target& target = b.target();
   SYSTOLE_CHECK(reserved_rows <= target.accumulator_rows);
   const Choice choice = choose_chunk(target, x.cols, target.accumulator_rows - reserved_rows);
@@ -158,12 +160,12 @@ void normalise_matrix(Builder& b, RowStatistics statistics, const Matrix& x, con
     const std::uint64_t first = n * shape.rows();
     return Chunk{first, std::min(shape.rows(), x.rows - first), choice.two && n % 2 == 1 ? shape.local_rows() : 0};
   };
-  ChunkLoader(b, x, shape, chunk_at(0)).load_until(1, 1);
+  ChunkLoader(b, x, x_scale, shape, chunk_at(0)).load_until(1, 1);
   // Parameters that the caller loaded are read by stores without the reservation station knowing.
   if (reserved_rows != 0) b.fence();
   for (std::uint64_t n = 0; n < chunks; ++n) {
     std::optional<ChunkLoader> next;
-    if (n + 1 < chunks) next.emplace(b, x, shape, chunk_at(n + 1));
+    if (n + 1 < chunks) next.emplace(b, x, x_scale, shape, chunk_at(n + 1));
     normalise_chunk(b, statistics, shape, chunk_at(n), out, config, row_scale_base, [&](std::uint64_t part, std::uint64_t parts) {
       if (next && choice.two) next->load_until(part, parts);
     });

@@ -12,6 +12,7 @@
 #include "sim/report/table.h"
 #include "workloads/quantise/accuracy.h"
 #include "workloads/quantise/quantiser.h"
+#include "workloads/quantise/stored_embedding.h"
 #include "workloads/reference/evaluate.h"
 #include "workloads/weights/checkpoint.h"
 #include "workloads/weights/random.h"
@@ -46,6 +47,9 @@ workloads::QuantiseOptions quantise_options(const Arguments& arguments, const wo
   options.probability_form = choice("probabilities", arguments.get<std::string>("probabilities", "defer"),
                                     std::vector{ProbabilityForm::Deferred, ProbabilityForm::Calibrated, ProbabilityForm::Fixed127});
   options.threads = static_cast<unsigned>(processors());
+  if (arguments.has("head") && arguments.has("no-head")) throw ConfigError("--head and --no-head: give one of them");
+  const bool decodes = config.architecture != workloads::Architecture::Bert;
+  options.language_head = arguments.has("head") || (decodes && !arguments.has("no-head"));
   if (options.layers > config.layers) throw ConfigError(fmt::format("--layers {}: the model has {} layers", options.layers, config.layers));
   return options;
 }
@@ -91,6 +95,9 @@ int run_quantize(const Words& words) {
       .add("seed", po::value<std::uint64_t>()->value_name("S"), "of calibration and input, and of random weights (default: 1)")
       .add("norm", po::value<std::string>()->value_name("affine|fold"), "gamma and beta in the read-out of LayerNorm, or in the next weights (default: affine)")
       .add("probabilities", po::value<std::string>()->value_name("defer|calib|127"), "form of the softmax (default: defer)")
+      .add_switch("head", "also the masked-language head of a BERT; models with a decoder have theirs in any case")
+      .add_switch("no-head", "leave out the language-model head: `run --generate` then has none")
+      .add_switch("no-embeddings", "leave out the embedding tables: `run` then needs --input with tensors instead of tokens")
       .add_switch("vectors", "also store the input and every boundary, so that `systole validate` can run the file")
       .add("json", po::value<std::string>()->value_name("FILE"), "write the accuracy as JSON; - is standard output")
       .add_switch("quiet", "print errors only")
@@ -102,7 +109,11 @@ int run_quantize(const Words& words) {
   const std::string json = arguments.get<std::string>("json", "");
   PhaseLine phase(!arguments.has("quiet"));
   const auto source = weights(name, arguments.get<std::uint64_t>("seed", 1));
-  const workloads::QuantiseOptions options = quantise_options(arguments, source->config());
+  workloads::QuantiseOptions options = quantise_options(arguments, source->config());
+  if (options.language_head && !source->has_language_head()) {
+    if (arguments.has("head")) throw ConfigError(fmt::format("{}: the checkpoint has no language-model head (cls.predictions.*)", name));
+    options.language_head = false;
+  }
   phase.show(name + ": quantising");
   const workloads::QuantisedModel model = workloads::quantise(*source, options);
 
@@ -118,7 +129,9 @@ int run_quantize(const Words& words) {
     if (arguments.has("vectors")) vectors[boundary] = std::move(tensor);
   };
   workloads::reference::evaluate(model, inputs, sink, overflows);
-  workloads::save_quantised_model(arguments.get<std::string>("output"), model, arguments.has("vectors") ? vectors : workloads::TensorMap{});
+  if (!arguments.has("vectors")) vectors.clear();
+  if (!arguments.has("no-embeddings")) vectors.merge(workloads::embedding_tensors(*source));
+  workloads::save_quantised_model(arguments.get<std::string>("output"), model, vectors);
   phase.clear();
 
   if (!arguments.has("quiet") && json != "-") {

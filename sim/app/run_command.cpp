@@ -44,8 +44,17 @@ run::WorkloadRequest workload_request(const Arguments& arguments) {
   request.name = arguments.words()[0];
   request.seq = number(arguments, "seq", 0, 1, kMaxRows);
   request.layers = number(arguments, "layers", 0, 1, kMaxLayers);
-  request.batch = number(arguments, "batch", 1, 1, kMaxRows);
+  request.batch = number(arguments, "batch", 0, 1, kMaxRows);
   request.generate = number(arguments, "generate", 0, 1, kMaxRows);
+  request.language_head = arguments.has("head");
+  request.no_language_head = arguments.has("no-head");
+  request.input = arguments.get<std::string>("input", "");
+  for (const std::string& text : arguments.get<Words>("tokens", {})) request.tokens.push_back({run::parse_tokens(text, "--tokens"), {}});
+  const Words targets = arguments.get<Words>("target", {});
+  if (!targets.empty() && targets.size() != request.tokens.size()) {
+    throw ConfigError(fmt::format("--target: given {} times, --tokens {} times; each sequence needs its own", targets.size(), request.tokens.size()));
+  }
+  for (std::size_t i = 0; i < targets.size(); ++i) request.tokens[i].target = run::parse_tokens(targets[i], "--target");
   request.seed = number(arguments, "seed", 1, 0, std::numeric_limits<std::int64_t>::max());
   return request;
 }
@@ -98,13 +107,20 @@ int run_run(const Words& words) {
   Arguments arguments("systole run WORKLOAD [options]",
                       "Lowers a workload to instructions, simulates it, compares every tensor that the machine leaves in memory with an integer reference and the "
                       "output with the float model, and prints the cycles and where they went. WORKLOAD is a known model (`systole show workloads`; random "
-                      "weights), a Hugging Face checkpoint directory, or a layer graph x.yaml. The input is random (--seed). Exit code 1: a value differs.",
+                      "weights), a Hugging Face checkpoint directory, a quantised model (`systole quantize`), or a layer graph x.yaml. The input is random (--seed) "
+                      "unless --tokens or --input gives it. Exit code 1: a value differs.",
                       {"systole run bert-base --seq 128 --layers 1", "systole run bert-base --seq 512 --timing-only --machine survey-64-256",
-                       "systole run gpt2 --seq 32 --generate 8 --layers 2", "systole run bert-base --layers 1 --tiler compare", "systole run bert-base --layers 1 --set dma.max_in_flight=32 --json result.json"});
+                       "systole run gpt2 --seq 32 --generate 8 --layers 2", "systole run bert-base --layers 1 --tiler compare", "systole run my_checkpoint --tokens 101,2023,2003,102", "systole run model.safetensors --tokens 15496,995 --generate 16", "systole run bert-base --layers 1 --set dma.max_in_flight=32 --json result.json"});
   arguments.add("seq", po::value<std::int64_t>()->value_name("L"), "rows of the input (default: 128)")
       .add("layers", po::value<std::int64_t>()->value_name("N"), "only the first N layers (default: all)")
       .add("batch", po::value<std::int64_t>()->value_name("B"), "independent sequences (default: 1)")
-      .add("generate", po::value<std::int64_t>()->value_name("T"), "decoder: T tokens after the prompt, one at a time")
+      .add("generate", po::value<std::int64_t>()->value_name("T"), "decoder: T tokens after the prompt, one at a time, each the largest integer logit")
+      .add("tokens", po::value<Words>()->composing()->value_name("IDS"), "token ids of a sequence: 101,2023,102; repeatable (a batch; shorter ones are padded)")
+      .add("target", po::value<Words>()->composing()->value_name("IDS"), "encoder-decoder: token ids that the decoder starts with, for each --tokens")
+      .add("input", po::value<std::string>()->value_name("FILE"),
+           "token ids, a sequence per line (`ids | ids` with those of the decoder); or the tensors of a quantised model (safetensors)")
+      .add_switch("head", "language-model head: the most likely token of every row")
+      .add_switch("no-head", "--generate without the head: time of the layers alone, random tokens")
       .add("seed", po::value<std::int64_t>()->value_name("S"), "of weights and input (default: 1)")
       .add("tiler", po::value<std::string>()->value_name("search|gemmini|compare"),
            "how products are cut into loops: by price of every cut (default), by the heuristic of Gemmini's library, or both, side by side")

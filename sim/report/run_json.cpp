@@ -33,6 +33,7 @@ Json accounts_json(const std::vector<hw::UnitAccount>& accounts) {
 
 Json checks_json(const run::CheckResult& checks) {
   Json json = {{"boundaries", checks.boundaries}, {"elements", checks.elements}, {"mismatches", checks.mismatches}};
+  json["overflows"] = checks.overflows;
   if (!checks.first_mismatch.empty()) json["first_mismatch"] = checks.first_mismatch;
   if (checks.against_float) {
     json["sqnr_db"] = checks.against_float->sqnr_db;
@@ -77,6 +78,15 @@ std::string run_json(const run::Results& r, const std::string& version) {
   json["memory"] = {{"read_bytes", r.memory.read_bytes}, {"write_bytes", r.memory.write_bytes}, {"transactions", r.memory.transactions}};
   if (!r.counters.empty()) json["energy"] = energy_json(r);
   if (r.checks) json["checks"] = checks_json(*r.checks);
+  if (!r.tokens.empty()) {
+    json["tokens"] = Json::array();
+    for (const run::SequenceTokens& s : r.tokens) {
+      Json sequence = {{"prompt", s.prompt}};
+      if (!s.generated.empty()) sequence["generated"] = s.generated;
+      if (!s.predicted.empty()) sequence["predicted"] = s.predicted;
+      json["tokens"].push_back(std::move(sequence));
+    }
+  }
   json["warnings"] = r.warnings;
   const run::Performance& p = r.performance;
   json["simulator"] = {{"cpu_seconds", p.cpu_seconds}, {"wall_seconds", p.wall_seconds}, {"peak_rss_bytes", p.peak_rss_bytes},

@@ -114,11 +114,28 @@ std::string soc_text(const Results& r) {
   return text + table.text();
 }
 
+// The first and last of many.
+std::string some(const std::vector<std::int32_t>& tokens) {
+  constexpr std::size_t kShown = 24, kEnds = 8;
+  if (tokens.size() <= kShown) return fmt::format("{}", fmt::join(tokens, " "));
+  const auto end = static_cast<std::ptrdiff_t>(kEnds);
+  return fmt::format("{} ... {} ({} tokens)", fmt::join(tokens.begin(), tokens.begin() + end, " "), fmt::join(tokens.end() - end, tokens.end(), " "),
+                     tokens.size());
+}
+
+std::string tokens_text(const run::SequenceTokens& s) {
+  std::string text = s.prompt.empty() ? std::string() : fmt::format("tokens: {}\n", some(s.prompt));
+  if (!s.generated.empty()) text += fmt::format("generated: {}\n", fmt::join(s.generated, " "));
+  if (!s.predicted.empty()) text += fmt::format("most likely: {}\n", some(s.predicted));
+  return text;
+}
+
 std::string check_text(const run::CheckResult& checks) {
   std::string text = checks.mismatches == 0
                          ? fmt::format("values: {} tensors ({} elements) equal to the integer reference\n", checks.boundaries, grouped(checks.elements))
                          : fmt::format("values: {} of {} elements DIFFER from the integer reference; first: {}\n", grouped(checks.mismatches),
                                        grouped(checks.elements), checks.first_mismatch);
+  if (checks.overflows != 0) text += fmt::format("warning: integers that left their range: {}\n", checks.overflow_text);
   if (checks.against_float) {
     const auto& f = *checks.against_float;
     const bool promised = f.min_sqnr_db > 0;
@@ -159,6 +176,7 @@ std::string run_text(const Results& r, const RunReportOptions& options) {
                       grouped(r.memory.transactions));
   text += soc_text(r);
   for (const std::string& warning : r.warnings) text += "warning: " + warning + "\n";
+  for (const run::SequenceTokens& s : r.tokens) text += tokens_text(s);
   if (r.checks) {
     text += check_text(*r.checks);
   } else {

@@ -45,8 +45,11 @@ void refuse(bool given, const char* option) {
 std::unique_ptr<Workload> make_graph_workload(const WorkloadRequest& request, const kernels::Target& target,
                                               const std::function<void(const std::string&)>& progress) {
   refuse(request.layers != 0, "--layers");
-  refuse(request.batch != 1, "--batch");
+  refuse(request.batch > 1, "--batch");
   refuse(request.generate != 0, "--generate");
+  if (!request.tokens.empty()) throw ConfigError("--tokens: a layer graph reads no tokens");
+  if (request.language_head) throw ConfigError("--head: a layer graph has no language-model head");
+  if (!request.input.empty()) throw ConfigError("--input: a layer graph makes its own input; see `seed` in the file");
   progress("quantising and lowering");
   return std::make_unique<GraphWorkload>(request, target);
 }

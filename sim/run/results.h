@@ -41,6 +41,8 @@ struct CheckResult {
     double min_sqnr_db = 0;
   };
   std::optional<Float> against_float;         // absent when there is no float model
+  std::uint64_t overflows = 0;                // integers that left their range: 0 in a calibrated model
+  std::string overflow_text = {};             // which, when there are any
 
   [[nodiscard]] bool passed() const {
     return mismatches == 0 && (!against_float || (against_float->cosine >= against_float->min_cosine &&
@@ -56,6 +58,13 @@ struct Skipping {
   std::uint64_t repeated = 0;                 // and those that were not, because an equal one had been
   Cycle repeated_cycles = 0;
   bool values_of_model = false;               // values are those of the instruction set's functional model (isa/model)
+};
+
+// What a model with a language head says.
+struct SequenceTokens {
+  std::vector<std::int32_t> prompt;
+  std::vector<std::int32_t> generated;   // one after the other (--generate) ...
+  std::vector<std::int32_t> predicted;   // ... or the most likely token of every row
 };
 
 // About the simulator, not the machine.
@@ -87,6 +96,7 @@ struct Results {
   std::vector<hw::UnitAccount> accounts;
   std::vector<hw::Counter> counters;
   MemoryTraffic memory;
+  std::vector<SequenceTokens> tokens;         // by sequence; empty without a language head
   std::vector<std::string> warnings;
   std::optional<CheckResult> checks;          // absent when nothing was compared
   Skipping skipping;

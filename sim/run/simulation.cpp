@@ -225,7 +225,7 @@ Results run_workload(const WorkloadRequest& request, const config::MachineConfig
   };
   kernels::Target target = target_of(machine.params);
   target.tiler = request.tiler;
-  const std::unique_ptr<Workload> workload = make_workload(request, target, settings.threads, settings.progress);
+  const std::unique_ptr<Workload> workload = make_workload(request, target, !settings.timing_only, settings.threads, settings.progress);
   if (settings.timing_only) workload->drop_values();
   const bool check = settings.check && !settings.timing_only;
   std::optional<BackgroundTask> hidden;
@@ -252,7 +252,9 @@ Results run_workload(const WorkloadRequest& request, const config::MachineConfig
   results.accounts = run.machine.accounts;
   results.counters = run.machine.counters;
   results.memory = run.traffic;
-  results.warnings = run.machine.warnings;
+  results.warnings = workload->warnings();
+  results.warnings.insert(results.warnings.end(), run.machine.warnings.begin(), run.machine.warnings.end());
+  if (!settings.timing_only) results.tokens = workload->tokens(memory);
   results.skipping = run.skipping;
   check_accounting(results);
   if (check) {

@@ -10,11 +10,11 @@ namespace systole::run {
 
 CheckResult Workload::check_hidden(const Simulate&) const { return {}; }
 
-std::unique_ptr<Workload> make_workload(const WorkloadRequest& request, const kernels::Target& target, unsigned threads,
+std::unique_ptr<Workload> make_workload(const WorkloadRequest& request, const kernels::Target& target, bool values, unsigned threads,
                                         const std::function<void(const std::string&)>& progress) {
   const std::string extension = std::filesystem::path(request.name).extension().string();
   if (extension == ".yaml" || extension == ".yml") return make_graph_workload(request, target, progress);
-  return make_model_workload(request, target, threads, progress);
+  return make_model_workload(request, target, values, threads, progress);
 }
 
 }  // namespace systole::run

@@ -24,6 +24,10 @@ class Workload {
 
   // The program whose cycles count.
   [[nodiscard]] virtual const isa::Program& program() const = 0;
+  // What the model says, read from the memory that a run with values leaves.
+  [[nodiscard]] virtual std::vector<SequenceTokens> tokens(const Memory&) const { return {}; }
+  // Remarks about the input, before anything runs.
+  [[nodiscard]] virtual std::vector<std::string> warnings() const { return {}; }
   // Compares every tensor that it leaves in memory, and the output with the float model where there is one.
   [[nodiscard]] virtual CheckResult check(const Memory& memory) const = 0;
 
@@ -34,12 +38,13 @@ class Workload {
   [[nodiscard]] virtual CheckResult check_hidden(const Simulate& simulate) const;
 };
 
-// Builds the workload that the request names: a known model, or a layer graph (YAML). Throws ConfigError. `progress` is told what takes time.
-[[nodiscard]] std::unique_ptr<Workload> make_workload(const WorkloadRequest& request, const kernels::Target& target, unsigned threads,
+// Builds the workload that the request names: a known model, or a layer graph (YAML). Throws ConfigError. `values`: false when nobody will look at
+// values. `progress` is told what takes time.
+[[nodiscard]] std::unique_ptr<Workload> make_workload(const WorkloadRequest& request, const kernels::Target& target, bool values, unsigned threads,
                                                       const std::function<void(const std::string&)>& progress);
 
 // The two kinds.
-[[nodiscard]] std::unique_ptr<Workload> make_model_workload(const WorkloadRequest& request, const kernels::Target& target, unsigned threads,
+[[nodiscard]] std::unique_ptr<Workload> make_model_workload(const WorkloadRequest& request, const kernels::Target& target, bool values, unsigned threads,
                                                             const std::function<void(const std::string&)>& progress);
 [[nodiscard]] std::unique_ptr<Workload> make_graph_workload(const WorkloadRequest& request, const kernels::Target& target,
                                                             const std::function<void(const std::string&)>& progress);

@@ -1,5 +1,7 @@
 #include "sim/study/sweep_tables.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -40,7 +42,7 @@ std::string table_csv(const Sweep& sweep, const std::vector<PointResult>& result
     for (const std::string& key : sweep.keys) text += csv_field(value_of(point.machine, key)) + ",";
     text += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", csv_field(point.workload.name), csv_field(r.status), ran(r) ? std::to_string(r.cycles) : "",
                         ran(r) ? fmt::format("{:.6f}", r.utilization) : "", ran(r) && r.energy_pj >= 0 ? fmt::format("{:.6g}", r.energy_pj) : "",
-                        ran(r) ? fmt::format("{:.3f}", r.cpu_seconds) : "", point.workload.seq, point.workload.layers, point.workload.batch,
+                        ran(r) ? fmt::format("{:.3f}", r.cpu_seconds) : "", point.workload.seq, point.workload.layers, std::max<std::uint64_t>(1, point.workload.batch),
                         point.workload.generate, name_of(point.workload.tiler));
   }
   return text;

@@ -116,24 +116,24 @@ void project_all(Session& s, const Pass& pass, const std::string& region, const 
 }
 
 void attend(Session& s, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
-            const AttentionBuffers& buffers, std::size_t visible, bool causal) {
+            const AttentionBuffers& buffers, const std::vector<std::size_t>& visible, bool causal) {
   if (s.model().host_functions) return attend_on_host(s, pass, region, parameters, buffers, visible, causal);
   std::vector<kernels::AttentionHead> heads;
   const std::size_t dk = s.model().dk();
   for (std::size_t n = 0; n < s.sequences(); ++n) {
     const auto rows = [&](const Activations& a) { return a.all.rows_from(n * a.rows + pass.first, pass.count); };
-    const auto keys = [&](const Activations& a) { return a.all.rows_from(n * a.rows, visible); };
+    const auto keys = [&](const Activations& a) { return a.all.rows_from(n * a.rows, visible.at(n)); };
     for (std::size_t h = 0; h < parameters.heads.size(); ++h) {
       const HeadParameters& hp = parameters.heads[h];
       kernels::AttentionHead head;
       head.q = rows(buffers.q[h]);
       head.k = keys(buffers.k[h]);
       head.v = keys(buffers.v[h]);
-      head.p = rows(buffers.p[h]).block(0, 0, pass.count, visible);
+      head.p = rows(buffers.p[h]).block(0, 0, pass.count, visible[n]);
       const kernels::Matrix context = buffers.context.all.block(0, h * dk, buffers.context.all.rows, dk);
       head.context = context.rows_from(n * buffers.context.rows + pass.first, pass.count);
       if (!buffers.s.empty()) {
-        head.scores = rows(buffers.s[h]).block(0, 0, pass.count, visible);
+        head.scores = rows(buffers.s[h]).block(0, 0, pass.count, visible[n]);
         head.store_scores = s.options().store_all_boundaries;
       }
       head.exp = exp_constants(hp.constants->exp);
@@ -242,19 +242,19 @@ void product_with_residual_and_norm(Session& s, const Pass& pass, const std::str
   s.builder().fence();
 }
 
-void feed_forward(Session& s, const Pass& pass, const std::string& region, const Activations& x, const kernels::Matrix& w1,
-                  const kernels::Matrix& b1, const ActivationConstants& constants, const Activations& out,
+void feed_forward(Session& s, const Pass& from, const Pass& to, const std::string& region, const Activations& x,
+                  const kernels::Matrix& w1, const kernels::Matrix& b1, const ActivationConstants& constants, const Activations& out,
                   const Activations& sums) {
   if (s.model().host_functions && s.model().activation == Activation::Gelu) {
     ProductParameters product;
     product.w = w1, product.bias = b1;
-    product_on_array(s, pass, region, x, product, sums);
-    gelu_on_host(s, pass, region.substr(0, region.rfind('/') + 1), sums, constants, out);
+    product_on_array(s, to, region, x, product, sums);
+    gelu_on_host(s, to, region.substr(0, region.rfind('/') + 1), sums, constants, out);
     return;
   }
-  const std::vector<kernels::Matrix> left = x.of(pass, s.sequences());
-  s.open_region(pass.region + region, rows_in(left) * w1.rows * w1.cols);
-  const std::vector<kernels::Matrix> result = out.of(pass, s.sequences());
+  const std::vector<kernels::Matrix> left = x.of(from, s.sequences());
+  s.open_region(to.region + region, rows_in(left) * w1.rows * w1.cols);
+  const std::vector<kernels::Matrix> result = out.of(to, s.sequences());
   for (std::size_t part = 0; part < left.size(); ++part) {
     MatmulBranch b;
     b.b = w1;
@@ -274,19 +274,20 @@ void feed_forward(Session& s, const Pass& pass, const std::string& region, const
     MatmulBranch full;
     full.b = w1;
     full.d = b1;
-    full.c = sums.of(pass, s.sequences())[part];
+    full.c = sums.of(to, s.sequences())[part];
     kernels::matmul(s.builder(), left[part], false, {full});
   }
 }
 
 void norm(Session& s, const Pass& pass, const std::string& region, const Activations& x, const NormParameters& parameters,
-          const Activations& out) {
+          const Activations& out, float x_scale) {
   s.open_region(pass.region + region);
   const std::vector<kernels::Matrix> from = x.of(pass, s.sequences());
   const std::vector<kernels::Matrix> to = out.of(pass, s.sequences());
   for (std::size_t part = 0; part < from.size(); ++part) {
     kernels::LayerNormArguments a;
     a.x = from[part];
+    a.x_scale = x_scale;
     a.out = to[part];
     a.affine = parameters.affine;
     a.scale = parameters.constants->scale;
@@ -314,20 +315,51 @@ void normalise_input(Session& s, const Pass& pass, const Activations& x, const N
   s.builder().fence();
 }
 
-void language_head(Session& s, const Pass& pass, const Activations& x, const kernels::Matrix& w, const kernels::Matrix& bias,
-                   const Activations& logits) {
-  Pass rows = pass;
-  if (s.options().last_logits_only) {
-    rows.first = pass.first + pass.count - 1;
-    rows.count = 1;
+LanguageHeadBuffers place_head(Session& s, std::size_t rows, std::size_t prompt) {
+  LanguageHeadBuffers h;
+  const QuantisedModel& model = s.model();
+  if (!model.language_head) return h;
+  const LanguageHead& head = *model.language_head;
+  const int layer = static_cast<int>(model.layers.size());
+  h.w = s.place_weights("lm.W", head.w);
+  if (!head.b.empty()) h.b = s.place_bias("lm.b", head.b);
+  if (s.options().last_logits_only) h.first = prompt - 1;
+  const std::size_t count = rows - h.first;
+  if (head.transform) {
+    h.transform = &*head.transform;
+    h.dense = s.place_weights("mlm.W", head.transform->w);
+    h.dense_bias = s.place_bias("mlm.b", head.transform->b);
+    h.norm = s.place_norm("mlm.n", head.transform->norm);
+    if (s.options().store_all_boundaries) h.inner_sum = s.activations(layer, "mlm_acc", count, model.d, Element::kInt32);
+    h.inner = s.activations(layer, std::string("mlm_") + name_of(model.activation), count, model.d, Element::kInt8);
+    h.normalised = s.activations(layer, "mlm_ln", count, model.d, Element::kInt8);
   }
-  const std::vector<kernels::Matrix> left = x.of(rows, s.sequences());
-  const std::vector<kernels::Matrix> result = logits.of(rows, s.sequences());
-  s.open_region(pass.region + "head", rows_in(left) * w.rows * w.cols);
+  h.logits = s.activations(layer, "logits", count, head.w.cols, Element::kInt32);
+  return h;
+}
+
+void language_head(Session& s, const Pass& pass, const Activations& x, const LanguageHeadBuffers& head) {
+  Pass from = pass;
+  if (s.options().last_logits_only) {
+    from.first = pass.first + pass.count - 1;
+    from.count = 1;
+  }
+  Pass to = from;  // in the head's own buffers
+  to.first -= head.first;
+  Activations rows = x;
+  if (head.transform != nullptr) {
+    feed_forward(s, from, to, "head/dense", x, head.dense, head.dense_bias, head.transform->activation, head.inner, head.inner_sum);
+    norm(s, to, "head/norm", head.inner, head.norm, head.normalised, head.transform->spread);
+    rows = head.normalised;
+    from = to;
+  }
+  const std::vector<kernels::Matrix> left = rows.of(from, s.sequences());
+  const std::vector<kernels::Matrix> result = head.logits.of(to, s.sequences());
+  s.open_region(pass.region + (head.transform != nullptr ? "head/words" : "head"), rows_in(left) * head.w.rows * head.w.cols);
   for (std::size_t part = 0; part < left.size(); ++part) {
     MatmulBranch b;
-    b.b = w;
-    b.d = bias;
+    b.b = head.w;
+    b.d = head.b;
     b.c = result[part];
     kernels::matmul(s.builder(), left[part], false, {b});
   }

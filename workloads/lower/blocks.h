@@ -27,17 +27,18 @@ void project(Session& session, const Pass& pass, const std::string& region, cons
 void project_all(Session& session, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
                  const Activations& x, const AttentionBuffers& buffers);
 
-// softmax(Q K^T) V for the pass's queries, which see `visible` keys, the last of them the query itself when causal.
+// softmax(Q K^T) V for the pass's queries, which see the first visible[sequence] keys, the last of them the query itself when causal.
 void attend(Session& session, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
-            const AttentionBuffers& buffers, std::size_t visible, bool causal);
+            const AttentionBuffers& buffers, const std::vector<std::size_t>& visible, bool causal);
 
 // out = a * w + bias + residual term of x.
 void product_with_residual(Session& session, const Pass& pass, const std::string& region, const Activations& a,
                            const ProductParameters& parameters, const Activations& x, const Activations& out);
 
-// out = activation(x * w1 + b1); sums (if present) = x * w1 + b1.
-void feed_forward(Session& session, const Pass& pass, const std::string& region, const Activations& x, const kernels::Matrix& w1,
-                  const kernels::Matrix& b1, const ActivationConstants& constants, const Activations& out,
+// out = activation(x * w1 + b1), GELU or ReLU as the model has it; sums (if present) = x * w1 + b1.
+// The rows `from` of x become the rows `to` of out and sums.
+void feed_forward(Session& session, const Pass& from, const Pass& to, const std::string& region, const Activations& x,
+                  const kernels::Matrix& w1, const kernels::Matrix& b1, const ActivationConstants& constants, const Activations& out,
                   const Activations& sums);
 
 // The same with LayerNorm; `sums` gets the values before it. Fused when the options and the machine allow: `sums` is then only
@@ -46,16 +47,32 @@ void product_with_residual_and_norm(Session& session, const Pass& pass, const st
                                     const ProductParameters& parameters, const Activations& x, const Activations& sums, const std::string& norm_region,
                                     const NormParameters& norm_parameters, const Activations& out);
 
+// `x_scale`: factor on x on its way into the accumulator.
 void norm(Session& session, const Pass& pass, const std::string& region, const Activations& x, const NormParameters& parameters,
-          const Activations& out);
+          const Activations& out, float x_scale = 1.0f);
 
 // The int8 input of a post-LN stack from scaled embeddings: LayerNorm, or clipped where the model has none. `unit`: real value of one
 // unit of x.
 void normalise_input(Session& session, const Pass& pass, const Activations& x, const NormParameters* parameters,
                      const Activations& out, double unit);
 
-// logits = x * w + bias (if present), int32.
-void language_head(Session& session, const Pass& pass, const Activations& x, const kernels::Matrix& w, const kernels::Matrix& bias,
-                   const Activations& logits);
+// The language head; absent in a model without one.
+struct LanguageHeadBuffers {
+  kernels::Matrix w, b;
+  Activations logits;             // int32, of the rows from `first` of every sequence
+  std::size_t first = 0;
+  // BERT: x := LayerNorm(GELU(x * dense + bias)).
+  const HeadTransform* transform = nullptr;
+  kernels::Matrix dense, dense_bias;
+  NormParameters norm;
+  Activations inner, inner_sum, normalised;
+
+  [[nodiscard]] bool present() const { return w.present(); }
+};
+
+// For sequences of `rows` rows, the first `prompt` of which are one pass.
+[[nodiscard]] LanguageHeadBuffers place_head(Session& session, std::size_t rows, std::size_t prompt);
+// Logits of the pass's rows, or of its last one.
+void language_head(Session& session, const Pass& pass, const Activations& x, const LanguageHeadBuffers& head);
 
 }  // namespace systole::workloads::lowering

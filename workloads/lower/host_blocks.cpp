@@ -64,28 +64,29 @@ struct Head {
 }  // namespace
 
 void attend_on_host(Session& s, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
-                    const AttentionBuffers& buffers, std::size_t visible, bool causal) {
+                    const AttentionBuffers& buffers, const std::vector<std::size_t>& visible, bool causal) {
   const std::size_t dk = s.model().dk();
   std::vector<Head> heads;
   for (std::size_t n = 0; n < s.sequences(); ++n) {
     const auto rows = [&](const Activations& a) { return a.all.rows_from(n * a.rows + pass.first, pass.count); };
-    const auto keys = [&](const Activations& a) { return a.all.rows_from(n * a.rows, visible); };
+    const auto keys = [&](const Activations& a) { return a.all.rows_from(n * a.rows, visible.at(n)); };
     for (std::size_t h = 0; h < parameters.heads.size(); ++h) {
       Head head;
       head.q = rows(buffers.q[h]);
       head.k = keys(buffers.k[h]);
       head.v = keys(buffers.v[h]);
-      head.scores = rows(buffers.s[h]).block(0, 0, pass.count, visible);
-      head.weights = rows(buffers.p[h]).block(0, 0, pass.count, visible);
+      head.scores = rows(buffers.s[h]).block(0, 0, pass.count, visible[n]);
+      head.weights = rows(buffers.p[h]).block(0, 0, pass.count, visible[n]);
       const Matrix context = buffers.context.all.block(0, h * dk, buffers.context.all.rows, dk);
       head.context = context.rows_from(n * buffers.context.rows + pass.first, pass.count);
-      head.floats = s.floats(fmt::format("scores.{}.{}", n, h), pass.count, visible);
+      head.floats = s.floats(fmt::format("scores.{}.{}", n, h), pass.count, visible[n]);
       head.constants = parameters.heads[h].constants;
       heads.push_back(head);
     }
   }
   const std::string prefix = pass.region + region;
-  const std::uint64_t macs = heads.size() * pass.count * visible * dk;
+  std::uint64_t macs = 0;
+  for (const std::size_t keys : visible) macs += parameters.heads.size() * pass.count * keys * dk;
   kernels::Builder& b = s.builder();
   s.open_region(prefix + "scores", macs);
   for (const Head& head : heads) {

@@ -10,7 +10,7 @@ namespace systole::workloads::lowering {
 
 // softmax(Q K^T) V: scores go to memory, and come back as weights.
 void attend_on_host(Session& session, const Pass& pass, const std::string& region, const AttentionParameters& parameters,
-                    const AttentionBuffers& buffers, std::size_t visible, bool causal);
+                    const AttentionBuffers& buffers, const std::vector<std::size_t>& visible, bool causal);
 
 // out (int32) = a * w + bias
 void product_on_array(Session& session, const Pass& pass, const std::string& region, const Activations& a,

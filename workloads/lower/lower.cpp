@@ -149,23 +149,24 @@ Pass in_layer(const Pass& pass, std::size_t index) {
 }
 
 void self_attention(Session& s, const Pass& pass, const LayerParameters& p, const LayerBuffers& b, const Activations& x,
-                    std::size_t visible, bool causal) {
+                    const std::vector<std::size_t>& visible, bool causal) {
   project_all(s, pass, "attention/", p.attention, x, b.attention);
   attend(s, pass, "attention/", p.attention, b.attention, visible, causal);
 }
 
 void feed_forward_inner(Session& s, const Pass& pass, const LayerParameters& p, const LayerBuffers& b, const Activations& x) {
-  feed_forward(s, pass, "ffn/intermediate", x, p.w1, p.b1, p.weights->activation, b.ffn_inner, b.ffn_inner_sum);
+  feed_forward(s, pass, pass, "ffn/intermediate", x, p.w1, p.b1, p.weights->activation, b.ffn_inner, b.ffn_inner_sum);
 }
 
 // A layer with LayerNorm after each residual sum. Returns the layer's output.
 void post_norm_layer(Session& s, const Pass& pass, const LayerParameters& p, const LayerBuffers& b, const Activations& x,
-                     std::size_t visible, bool causal, std::size_t cross_visible) {
+                     const std::vector<std::size_t>& visible, bool causal,
+                     const std::vector<std::size_t>& cross_visible) {
   self_attention(s, pass, p, b, x, visible, causal);
   product_with_residual_and_norm(s, pass, "attention/output", b.attention.context, p.attention.output, x,
                                  b.attention_sum, "attention/norm", p.norm1, b.norm1);
   Activations y = b.norm1;
-  if (cross_visible != 0) {
+  if (!cross_visible.empty()) {
     project(s, pass, "cross_attention/query", p.cross, Projection::kQuery, y, b.cross.q);
     attend(s, pass, "cross_attention/", p.cross, b.cross, cross_visible, false);
     product_with_residual_and_norm(s, pass, "cross_attention/output", b.cross.context, p.cross.output, y,
@@ -213,42 +214,35 @@ std::vector<Pass> passes(const Session& s, std::size_t rows, const std::string& 
   return result;
 }
 
-// The language head; absent in a model without one.
-struct Head {
-  Matrix w, b;
-  Activations logits;
-};
-
-Head place_head(Session& s, std::size_t rows) {
-  Head h;
-  const std::optional<LanguageHead>& head = s.model().language_head;
-  if (!head) return h;
-  h.w = s.place_weights("lm.W", head->w);
-  if (!head->b.empty()) h.b = s.place_bias("lm.b", head->b);
-  h.logits = s.activations(static_cast<int>(s.model().layers.size()), "logits", rows, head->w.cols, Element::kInt32);
-  return h;
-}
-
 // ---- models
+
+// The same number of visible keys for every sequence.
+std::vector<std::size_t> all_sequences(const Session& s, std::size_t keys) { return std::vector<std::size_t>(s.sequences(), keys); }
 
 Activations encoder(Session& s, const std::vector<TensorMap>& inputs, std::size_t layers, const std::string& region) {
   const QuantisedModel& model = s.model();
   Activations x = post_norm_input(s, inputs, "act.-1.x0", "act.-1.emb_i32", "in.emb_f32", "emb", model.embedding, region);
   const Pass all{0, x.rows, region};
-  const std::size_t visible = model.valid == 0 ? x.rows : std::min(model.valid, x.rows);
+  const std::vector<std::size_t>& visible = s.set_valid(inputs, x.rows);
   for (std::size_t index = 0; index < layers; ++index) {
     const LayerParameters p = place_layer(s, index);
     const LayerBuffers b = post_norm_buffers(s, static_cast<int>(index), p, x.rows, 0);
-    post_norm_layer(s, in_layer(all, index), p, b, x, visible, false, 0);
+    post_norm_layer(s, in_layer(all, index), p, b, x, visible, false, {});
     x = b.norm2;
   }
   return x;
 }
 
+void lower_bert(Session& s, const std::vector<TensorMap>& inputs) {
+  const Activations x = encoder(s, inputs, s.model().layers.size(), "");
+  const LanguageHeadBuffers head = place_head(s, x.rows, x.rows);
+  if (head.present()) language_head(s, {0, x.rows, ""}, x, head);
+}
+
 void lower_encoder_decoder(Session& s, const std::vector<TensorMap>& inputs) {
   const QuantisedModel& model = s.model();
   const Activations encoded = encoder(s, inputs, model.encoder_layers, "encoder/");
-  const std::size_t visible = model.valid == 0 ? encoded.rows : std::min(model.valid, encoded.rows);
+  const std::vector<std::size_t>& visible = s.valid();
   const Activations y0 = post_norm_input(s, inputs, "act.-1.y0", "act.-1.demb_i32", "in.demb_f32", "demb",
                                          model.decoder_embedding, "decoder/");
   std::vector<LayerParameters> parameters;
@@ -262,15 +256,16 @@ void lower_encoder_decoder(Session& s, const std::vector<TensorMap>& inputs) {
     project(s, all, "cross_attention/key", parameters.back().cross, Projection::kKey, encoded, buffers.back().cross.k);
     project(s, all, "cross_attention/value", parameters.back().cross, Projection::kValue, encoded, buffers.back().cross.v);
   }
-  const Head head = place_head(s, y0.rows);
-  for (const Pass& pass : passes(s, y0.rows, "decoder/")) {
+  const std::vector<Pass> all_passes = passes(s, y0.rows, "decoder/");
+  const LanguageHeadBuffers head = place_head(s, y0.rows, all_passes[0].count);
+  for (const Pass& pass : all_passes) {
     Activations y = y0;
     for (std::size_t n = 0; n < parameters.size(); ++n) {
-      post_norm_layer(s, in_layer(pass, model.encoder_layers + n), parameters[n], buffers[n], y, pass.first + pass.count, true,
+      post_norm_layer(s, in_layer(pass, model.encoder_layers + n), parameters[n], buffers[n], y, all_sequences(s, pass.first + pass.count), true,
                       visible);
       y = buffers[n].norm2;
     }
-    if (head.w.present()) language_head(s, pass, y, head.w, head.b, head.logits);
+    if (head.present()) language_head(s, pass, y, head);
   }
 }
 
@@ -305,8 +300,9 @@ void lower_gpt2(Session& s, const std::vector<TensorMap>& inputs) {
   SYSTOLE_CHECK(model.final_norm.has_value());
   const NormParameters final_norm = s.place_norm("nf", *model.final_norm);
   const Activations lnf = s.activations(last, "lnf", rows, d, Element::kInt8);
-  const Head head = place_head(s, rows);
-  for (const Pass& pass : passes(s, rows, "")) {
+  const std::vector<Pass> all_passes = passes(s, rows, "");
+  const LanguageHeadBuffers head = place_head(s, rows, all_passes[0].count);
+  for (const Pass& pass : all_passes) {
     Activations h = h0;
     HostStream stream;
     if (on_host) stream = open_stream_on_host(s, pass, h0, model.embedding.value().scale);
@@ -316,7 +312,7 @@ void lower_gpt2(Session& s, const std::vector<TensorMap>& inputs) {
       const LayerBuffers& b = layers[index].b;
       if (on_host) {
         norm_on_host(s, here, "attention/", stream, p.norm1, b.norm1);
-        self_attention(s, here, p, b, b.norm1, pass.first + pass.count, true);
+        self_attention(s, here, p, b, b.norm1, all_sequences(s, pass.first + pass.count), true);
         product_on_array(s, here, "attention/output", b.attention.context, p.attention.output, b.attention_sum);
         add_on_host(s, here, "attention/", b.attention_sum, p.attention.output, stream);
         norm_on_host(s, here, "ffn/", stream, p.norm2, b.norm2);
@@ -326,7 +322,7 @@ void lower_gpt2(Session& s, const std::vector<TensorMap>& inputs) {
         continue;
       }
       norm(s, here, "attention/norm", h, p.norm1, b.norm1);
-      self_attention(s, here, p, b, b.norm1, pass.first + pass.count, true);
+      self_attention(s, here, p, b, b.norm1, all_sequences(s, pass.first + pass.count), true);
       product_with_residual(s, here, "attention/output", b.attention.context, p.attention.output, h,
                             b.attention_sum);
       norm(s, here, "ffn/norm", b.attention_sum, p.norm2, b.norm2);
@@ -339,7 +335,7 @@ void lower_gpt2(Session& s, const std::vector<TensorMap>& inputs) {
     } else {
       norm(s, pass, "final/norm", h, final_norm, lnf);
     }
-    if (head.w.present()) language_head(s, pass, lnf, head.w, head.b, head.logits);
+    if (head.present()) language_head(s, pass, lnf, head);
   }
 }
 
@@ -358,7 +354,7 @@ void lower_cross_attention(Session& s, const std::vector<TensorMap>& inputs) {
   project(s, of_queries, "attention/query", p.attention, Projection::kQuery, xq, b.q);
   project(s, of_keys, "attention/key", p.attention, Projection::kKey, xkv, b.k);
   project(s, of_keys, "attention/value", p.attention, Projection::kValue, xkv, b.v);
-  attend(s, of_queries, "attention/", p.attention, b, lk, false);
+  attend(s, of_queries, "attention/", p.attention, b, all_sequences(s, lk), false);
 }
 
 }  // namespace
@@ -371,7 +367,7 @@ Lowered lower(const QuantisedModel& model, const std::vector<TensorMap>& inputs,
   lowering::Session session(model, target, options, inputs.size());
   switch (model.architecture) {
     case Architecture::Bert:
-      (void)lowering::encoder(session, inputs, model.layers.size(), "");
+      lowering::lower_bert(session, inputs);
       return session.take();
     case Architecture::Gpt2:
       lowering::lower_gpt2(session, inputs);

@@ -25,6 +25,7 @@ struct Boundary {
 struct Lowered {
   isa::Program program;
   std::vector<Boundary> boundaries;        // in order of computation
+  std::vector<std::size_t> valid;          // by sequence: encoder keys that are no padding; empty in models without an encoder
   std::uint64_t memory_end = 0;            // first address behind the workload's tensors
 };
 

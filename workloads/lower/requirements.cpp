@@ -49,6 +49,11 @@ Needs needs_of(const QuantisedModel& model) {
     if (*embedding && (*embedding)->norm) collect(*(*embedding)->norm, needs);
   }
   if (model.final_norm) collect(*model.final_norm, needs);
+  if (model.language_head && model.language_head->transform) {
+    const HeadTransform& transform = *model.language_head->transform;
+    collect(transform.norm, needs);
+    needs.accumulator_scale = needs.accumulator_scale || transform.spread != 1;
+  }
   return needs;
 }
 

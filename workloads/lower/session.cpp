@@ -7,6 +7,7 @@
 #include "kernels/bias_rows.h"
 #include "kernels/layer_norm.h"
 #include "sim/base/errors.h"
+#include "workloads/reference/evaluate.h"
 
 namespace systole::workloads::lowering {
 
@@ -26,6 +27,11 @@ Session::Session(const QuantisedModel& model, const kernels::Target& target, con
       sequences_(sequences),
       memory_(result_.program, target.dim),
       builder_(target_, result_.program) {}
+
+const std::vector<std::size_t>& Session::set_valid(const std::vector<TensorMap>& inputs, std::size_t rows) {
+  for (const TensorMap& map : inputs) result_.valid.push_back(reference::valid_keys(model_, map, rows));
+  return result_.valid;
+}
 
 void Session::open_region(const std::string& name, std::uint64_t macs) {
   const bool first = result_.program.items.empty();

@@ -70,6 +70,9 @@ class Session {
   [[nodiscard]] const QuantisedModel& model() const { return model_; }
   [[nodiscard]] const LowerOptions& options() const { return options_; }
   [[nodiscard]] std::size_t sequences() const { return sequences_; }
+  // Encoder keys of each sequence that are no padding: from the inputs, or the model's own. To be set before attention is lowered.
+  const std::vector<std::size_t>& set_valid(const std::vector<TensorMap>& inputs, std::size_t rows);
+  [[nodiscard]] const std::vector<std::size_t>& valid() const { return result_.valid; }
   [[nodiscard]] kernels::Builder& builder() { return builder_; }
   // Everything before is done and in memory: the region's cycles are its own, and its loads see what was stored.
   void open_region(const std::string& name, std::uint64_t macs = 0);

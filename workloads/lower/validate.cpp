@@ -96,7 +96,8 @@ std::string describe(const Mismatch& m) {
 Comparison compare(const Lowered& lowered, const QuantisedModel& model, const std::vector<TensorMap>& expected,
                    const Memory& memory, int dim) {
   const Visibility visible = [&](const Boundary& b, std::size_t query, std::size_t key) {
-    return reference::key_is_visible(model, b.layer, b.cross, query, key);
+    const std::size_t valid = lowered.valid.empty() ? 0 : lowered.valid.at(b.sequence);
+    return reference::key_is_visible(model, valid, b.layer, b.cross, query, key);
   };
   return compare(lowered, visible, expected, memory, dim);
 }

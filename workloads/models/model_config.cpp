@@ -57,6 +57,7 @@ ModelConfig transformer_base() {
   config.max_positions = 512;
   config.norm_epsilon = 1e-6;
   config.sinusoidal_positions = true;
+  config.start_token = 0;  // tensor2tensor shifts the target by a row of padding
   return config;
 }
 

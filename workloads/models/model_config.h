@@ -1,6 +1,8 @@
 #pragma once
 // Sizes and choices of a Transformer in floating point, as its authors published it.
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,8 @@ struct ModelConfig {
   bool scale_scores = true;            // by 1/sqrt(dk)
   bool scale_scores_by_layer = false;  // and by 1/(layer + 1)
   double initializer_range = 0.02;     // standard deviation of random weights
+  std::int32_t pad_token = 0;          // fills up the shorter sequences of a batch
+  std::optional<std::int32_t> start_token;  // EncoderDecoder: what the decoder begins with
 
   [[nodiscard]] std::size_t dk() const { return heads == 0 ? 0 : d / heads; }
   [[nodiscard]] std::size_t all_layers() const { return layers + decoder_layers; }

@@ -1,5 +1,6 @@
 #include "workloads/quantise/accuracy.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -32,13 +33,22 @@ double integer_at(const Tensor& tensor, std::size_t index) {
                                    : static_cast<double>(tensor.as<std::int32_t>()[index]);
 }
 
+std::size_t rows_of(const Tensor& tensor) { return tensor.shape.size() < 2 ? 0 : tensor.shape[tensor.shape.size() - 2]; }
+
+Matrix<float> last_rows(const Matrix<float>& x, std::size_t count) {
+  Matrix<float> rows(count, x.cols);
+  std::copy(x.row(x.rows - count), x.row(x.rows - count) + rows.size(), rows.data.begin());
+  return rows;
+}
+
 double scale_of(const NormConstants& norm) { return 1.0 / static_cast<double>(norm.scale); }
 
 }  // namespace
 
 FloatComparison::FloatComparison(const WeightSource& source, const QuantisedModel& model,
-                                 const std::vector<std::int32_t>& tokens, const std::vector<std::int32_t>& target)
-    : source_(source), model_(model), target_(target) {
+                                 const std::vector<std::int32_t>& tokens, const std::vector<std::int32_t>& target,
+                                 std::size_t valid)
+    : source_(source), model_(model), target_(target), valid_(valid == 0 ? model.valid : valid) {
   const Side side = model.architecture == Architecture::Gpt2 ? Side::Decoder : Side::Encoder;
   x_ = source.embed(side, tokens, 0);
   if (source.config().embedding_norm) {
@@ -63,7 +73,7 @@ void FloatComparison::advance_to(std::size_t layer) {
     }
     const std::size_t index = decodes ? config.layers + (next - model_.encoder_layers) : next;
     const FloatLayer weights = source_.layer(index);
-    trace_ = reference::float_layer(config, weights, x_, {next, model_.valid, decodes ? &encoded_ : nullptr, false});
+    trace_ = reference::float_layer(config, weights, x_, {next, valid_, decodes ? &encoded_ : nullptr, false});
     if (model_.norm_form == NormForm::Fold) {
       const bool pre_norm = model_.architecture == Architecture::Gpt2;
       trace_.norm1 = reference::float_norm(pre_norm ? x_ : trace_.attention_sum, nullptr, config.norm_epsilon);
@@ -91,11 +101,49 @@ std::optional<FloatComparison::Real> FloatComparison::in_attention(const Attenti
   return real;
 }
 
-std::optional<FloatComparison::Real> FloatComparison::find(std::size_t layer, const std::string& what) {
+// The head sees the last `rows` rows. Folded LayerNorms emit other values than the float model: left out there.
+std::optional<FloatComparison::Real> FloatComparison::in_head(const std::string& what, std::size_t rows) {
+  if (!model_.language_head || model_.norm_form == NormForm::Fold || rows == 0 || rows > x_.rows) {
+    return std::nullopt;
+  }
+  if (!head_) {
+    head_ = source_.language_head();
+    Matrix<float> x = last_rows(x_, rows);
+    if (model_.final_norm) {
+      const FloatNorm norm = source_.final_norm();
+      x = reference::float_norm(x, &norm, source_.config().norm_epsilon);
+    }
+    if (head_->transform) {
+      head_trace_ = reference::float_head_transform(source_.config(), *head_->transform, x);
+      x = head_trace_->norm;
+    }
+    scratch_ = std::move(x);
+  }
+  const LanguageHead& head = *model_.language_head;
+  if (what == "logits") {
+    FloatLinear words{std::move(head_->w), std::move(head_->b)};
+    words.b.resize(words.w.cols);
+    logits_ = reference::float_linear(scratch_, words);
+    return Real{&logits_, head.w_scale * head.x_scale, false, {}};
+  }
+  if (!head_trace_ || !head.transform) {
+    return std::nullopt;
+  }
+  if (what == "mlm_acc") {
+    return Real{&head_trace_->before_activation, head.transform->activation.in_scale, false, {}};
+  }
+  if (what == "mlm_ln") {
+    return Real{&head_trace_->norm, scale_of(head.transform->norm), false, {}};
+  }
+  return Real{&head_trace_->activation, head.transform->activation.out_scale, false, {}};
+}
+
+std::optional<FloatComparison::Real> FloatComparison::find(std::size_t layer, const std::string& what,
+                                                           std::size_t rows) {
   const double epsilon = source_.config().norm_epsilon;
   if (layer == model_.layers.size()) {
     if (what != "lnf" || !model_.final_norm) {
-      return std::nullopt;
+      return in_head(what, rows);
     }
     const FloatNorm norm = source_.final_norm();
     scratch_ = reference::float_norm(x_, model_.norm_form == NormForm::Fold ? nullptr : &norm, epsilon);
@@ -149,9 +197,13 @@ void FloatComparison::see(const std::string& name, const Tensor& boundary) {
     return;
   }
   advance_to(parsed->layer);
-  const std::optional<Real> real = find(parsed->layer, parsed->what);
+  const std::optional<Real> real = find(parsed->layer, parsed->what, rows_of(boundary));
   if (real && (real->by_head ? real->head_scales.at(0) : real->scale) != 0) {
     compare(name, boundary, *real);
+    // Logits are compared, but a model's promise is about its last layer.
+    if (parsed->layer < model_.layers.size() || parsed->what == "lnf") {
+      output_ = results_.size() - 1;
+    }
   }
 }
 
@@ -177,7 +229,7 @@ void FloatComparison::compare(const std::string& name, const Tensor& boundary, c
 
 const ErrorMetrics& FloatComparison::output() const {
   SYSTOLE_CHECK(!results_.empty());
-  return results_.back().metrics;
+  return results_[output_].metrics;
 }
 
 }  // namespace systole::workloads

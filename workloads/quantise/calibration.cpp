@@ -95,6 +95,14 @@ NormRange norm_range(const Matrix<float>& input, const Matrix<float>& affine_out
   return range;
 }
 
+void merge_head_ranges(const ModelConfig& config, const FloatLanguageHead::Transform& transform, const Matrix<float>& x,
+                       NormForm form, HeadRanges& ranges) {
+  const reference::HeadTrace trace = reference::float_head_transform(config, transform, x);
+  merge(ranges.before_activation, largest_magnitude(trace.before_activation.data));
+  merge(ranges.activation, largest_magnitude(trace.activation.data));
+  merge(ranges.norm, norm_range(trace.activation, trace.norm, form, config.norm_epsilon));
+}
+
 LayerRanges ranges_of(const ModelConfig& config, const Matrix<float>& x, const reference::LayerTrace& trace,
                       NormForm form) {
   const bool pre_norm = config.architecture == Architecture::Gpt2;

@@ -22,6 +22,13 @@ struct NormRange {
   double output = 0;     // largest magnitude: with gamma and beta (Affine) or without (Fold)
 };
 
+// Of a language-model head with a transform.
+struct HeadRanges {
+  double before_activation = 0;
+  double activation = 0;
+  NormRange norm;
+};
+
 struct LayerRanges {
   AttentionRanges attention, cross;
   NormRange norm1, norm_cross, norm2;
@@ -34,6 +41,9 @@ struct LayerRanges {
 
 [[nodiscard]] NormRange norm_range(const Matrix<float>& input, const Matrix<float>& affine_output, NormForm form,
                                    double epsilon);
+// `x`: output of the last layer, after its LayerNorm. Merges into `ranges`.
+void merge_head_ranges(const ModelConfig& config, const FloatLanguageHead::Transform& transform, const Matrix<float>& x,
+                       NormForm form, HeadRanges& ranges);
 // `x` is the layer's input.
 [[nodiscard]] LayerRanges ranges_of(const ModelConfig& config, const Matrix<float>& x,
                                     const reference::LayerTrace& trace, NormForm form);

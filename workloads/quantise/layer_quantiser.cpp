@@ -228,16 +228,16 @@ void LayerQuantiser::project(AttentionWeights& attention, const std::string& pre
 }
 
 ActivationConstants LayerQuantiser::activation(const std::string& name, double in_scale,
-                                               const LayerRanges& ranges) const {
+                                               double before, double after) const {
   ActivationConstants constants;
   constants.in_scale = in_scale;
-  constants.out_scale = scale_of(name, ranges.activation);
+  constants.out_scale = scale_of(name, after);
   if (config_.activation == FloatActivation::Relu) {
     constants.scale = register_scale(name + ".a", in_scale / constants.out_scale);
     return constants;
   }
   constexpr int kMaxPreShift = 31;
-  const double largest = options_.margin * ranges.before_activation;
+  const double largest = options_.margin * before;
   const auto fits = [&](int shift) {
     const double scale = std::ldexp(in_scale, shift);
     const double qc = 2 / (std::fabs(options_.gelu.a) * scale * scale);
@@ -259,7 +259,8 @@ ActivationConstants LayerQuantiser::activation(const std::string& name, double i
 void LayerQuantiser::first_half(LayerWeights& layer, const std::string& prefix, const FloatLinear& up,
                                 const Int8Stream& x, const LayerRanges& ranges) const {
   QuantisedLinear w1 = quantise_columns(prefix + "W1", prefix + "b1", fold(up.w, up.b, x), 0, up.w.cols, x.scale);
-  layer.activation = activation(prefix + "ge", w1.scale, ranges);
+  layer.activation =
+      activation(prefix + "ge", w1.scale, ranges.before_activation, ranges.activation);
   layer.w1 = std::move(w1.w);
   layer.b1 = std::move(w1.b);
 }
@@ -343,15 +344,33 @@ LayerWeights LayerQuantiser::pre_norm(std::size_t index, const FloatLayer& weigh
   return layer;
 }
 
-LanguageHead LayerQuantiser::language_head(const Matrix<float>& w, const Int8Stream& x) const {
-  QuantisedLinear linear = quantise_columns("lm.W", "lm.b", fold(w, std::vector<float>(w.cols), x), 0, w.cols, x.scale);
-  LanguageHead head;
-  head.w = std::move(linear.w);
-  if (!x.gamma.empty()) {
-    head.b = std::move(linear.b);
+LanguageHead LayerQuantiser::language_head(const FloatLanguageHead& head, const HeadRanges& ranges, Int8Stream x) const {
+  LanguageHead result;
+  if (head.transform) {
+    HeadTransform transform;
+    QuantisedLinear dense = quantise_columns("mlm.W", "mlm.b", fold(head.transform->dense.w, head.transform->dense.b, x), 0,
+                                             head.transform->dense.w.cols, x.scale);
+    transform.activation =
+        activation("mlm.ge", dense.scale, ranges.before_activation, ranges.activation);
+    transform.w = std::move(dense.w);
+    transform.b = std::move(dense.b);
+    // The largest power of two with which no row of int8 values can overflow the sum of squares.
+    while (static_cast<double>(config_.d) * std::pow(2 * transform.spread * kLargestInt8, 2) < kInt32Range) {
+      transform.spread *= 2;
+    }
+    transform.norm =
+        norm("mlm.n", head.transform->norm, transform.activation.out_scale / transform.spread, ranges.norm, x);
+    result.transform = std::move(transform);
   }
-  head.w_scale = linear.scale / x.scale;
-  return head;
+  const std::vector<float> bias = head.b.empty() ? std::vector<float>(head.w.cols) : head.b;
+  QuantisedLinear linear = quantise_columns("lm.W", "lm.b", fold(head.w, bias, x), 0, head.w.cols, x.scale);
+  result.w = std::move(linear.w);
+  if (!x.gamma.empty() || !head.b.empty()) {
+    result.b = std::move(linear.b);
+  }
+  result.w_scale = linear.scale / x.scale;
+  result.x_scale = x.scale;
+  return result;
 }
 
 }  // namespace systole::workloads

@@ -30,7 +30,8 @@ class LayerQuantiser {
   // LayerNorm of int32 rows of scale `in_scale`; `out` is the int8 result. `name` stands for it in errors ("q.3.n1").
   [[nodiscard]] NormConstants norm(const std::string& name, const FloatNorm& norm, double in_scale,
                                    const NormRange& range, Int8Stream& out) const;
-  [[nodiscard]] LanguageHead language_head(const Matrix<float>& w, const Int8Stream& x) const;
+  // `x`: the int8 output of the last LayerNorm.
+  [[nodiscard]] LanguageHead language_head(const FloatLanguageHead& head, const HeadRanges& ranges, Int8Stream x) const;
 
  private:
   struct ResidualInput {
@@ -59,8 +60,9 @@ class LayerQuantiser {
                   const LayerRanges& ranges) const;
   void second_half(LayerWeights& layer, const std::string& prefix, const FloatLinear& down,
                    const ResidualInput& residual) const;
+  // `before`, `after`: largest magnitudes in front of the activation and behind it.
   [[nodiscard]] ActivationConstants activation(const std::string& name, double in_scale,
-                                               const LayerRanges& ranges) const;
+                                               double before, double after) const;
 
   const ModelConfig& config_;
   const QuantiseOptions& options_;

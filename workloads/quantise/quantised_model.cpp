@@ -140,6 +140,11 @@ class Reader {
     }
     return residual;
   }
+  [[nodiscard]] ActivationConstants activation(const std::string& prefix) const {
+    const std::vector<std::int32_t> c = integers(prefix + ".c", 3);
+    return {pre_shift(prefix + ".c", c[0]), c[1], c[2], scale(prefix + ".a"), information(prefix + ".S"),
+            information(prefix + ".Sg")};
+  }
   [[nodiscard]] HeadWeights head(const std::string& prefix, const QuantisedModel& model) const;
   [[nodiscard]] AttentionWeights attention(const std::string& layer, const std::string& kind, const char* suffix,
                                            const QuantisedModel& model) const;
@@ -219,10 +224,7 @@ LayerWeights Reader::layer(std::size_t index, const QuantisedModel& model) const
   layer.w2 = weights(prefix + "W2", model.f, model.d);
   layer.b1 = integers(prefix + "b1", model.f);
   layer.b2 = integers(prefix + "b2", model.d);
-  const std::vector<std::int32_t> c = integers(prefix + "ge.c", 3);
-  layer.activation = {
-      pre_shift(prefix + "ge.c", c[0]), c[1], c[2], scale(prefix + "ge.a"), information(prefix + "ge.S"),
-      information(prefix + "ge.Sg")};
+  layer.activation = activation(prefix + "ge");
   layer.ffn_residual = residual(prefix + "r2", model.d);
   layer.out_scale = information(prefix + (model.architecture == Architecture::Gpt2 ? "Sh" : "S2"));
   if (model.architecture == Architecture::Gpt2 &&
@@ -254,15 +256,17 @@ void read_sizes(const SafetensorsFile& file, Notes& notes, QuantisedModel& model
   }
   model.sequence = notes.size("l");
   model.valid = notes.size("valid", model.sequence);
-  model.prefill = notes.size("prefill", model.sequence);
+  const bool two_sided = model.architecture == Architecture::EncoderDecoder;
+  const std::size_t decoded = two_sided ? notes.size("lq") : model.sequence;
+  model.prefill = notes.size("prefill", decoded);
   if (model.valid == 0 || model.valid > model.sequence) {
     fail(file, fmt::format("metadata 'valid' = {} is not in 1..{}", model.valid, model.sequence));
   }
-  if (model.prefill == 0 || model.prefill > model.sequence) {
-    fail(file, fmt::format("metadata 'prefill' = {} is not in 1..{}", model.prefill, model.sequence));
+  if (model.prefill == 0 || model.prefill > decoded) {
+    fail(file, fmt::format("metadata 'prefill' = {} is not in 1..{}", model.prefill, decoded));
   }
-  if (model.architecture == Architecture::EncoderDecoder) {
-    model.queries = notes.size("lq");
+  if (two_sided) {
+    model.queries = decoded;
     model.keys = notes.size("lk", model.sequence);
     if (model.keys != model.sequence) {
       fail(file, fmt::format("metadata 'lk' = {} differs from the encoder's 'l' = {}", model.keys, model.sequence));
@@ -323,6 +327,16 @@ QuantisedModel read_model(const SafetensorsFile& file) {
     LanguageHead head;
     head.w = reader.weights("lm.W", model.d, shape.size() == 2 ? shape[1] : 0);
     head.w_scale = reader.positive_scale("lm.Sw");
+    head.x_scale = reader.information("lm.Sx");
+    if (file.contains("mlm.W")) {
+      HeadTransform transform;
+      transform.w = reader.weights("mlm.W", model.d, model.d);
+      transform.b = reader.integers("mlm.b", model.d);
+      transform.activation = reader.activation("mlm.ge");
+      transform.spread = reader.scale("mlm.r");
+      transform.norm = reader.norm("mlm.n.", model.d);
+      head.transform = std::move(transform);
+    }
     if (file.contains("lm.b")) {
       head.b = reader.integers("lm.b", head.w.cols);
     }
@@ -357,6 +371,13 @@ class Writer {
     } else {
       put(name, Tensor::from(residual.diagonal));
     }
+  }
+  void put(const std::string& prefix, const ActivationConstants& activation) {
+    const std::int32_t c[3] = {activation.pre_shift, activation.qb, activation.qc};
+    put(prefix + ".c", Tensor::from(c, {3}));
+    put(prefix + ".a", activation.scale);
+    put(prefix + ".S", activation.in_scale);
+    put(prefix + ".Sg", activation.out_scale);
   }
   void put(const std::string& prefix, const EmbeddingConstants& embedding) {
     put(prefix + "S", embedding.scale);
@@ -422,11 +443,7 @@ void Writer::put(const std::string& prefix, const LayerWeights& layer, const Qua
   put(prefix + "W2", Tensor::from(layer.w2));
   put(prefix + "b1", Tensor::from(layer.b1));
   put(prefix + "b2", Tensor::from(layer.b2));
-  const std::int32_t c[3] = {layer.activation.pre_shift, layer.activation.qb, layer.activation.qc};
-  put(prefix + "ge.c", Tensor::from(c, {3}));
-  put(prefix + "ge.a", layer.activation.scale);
-  put(prefix + "ge.S", layer.activation.in_scale);
-  put(prefix + "ge.Sg", layer.activation.out_scale);
+  put(prefix + "ge", layer.activation);
   put(prefix + "r2", layer.ffn_residual);
   put(prefix + (model.architecture == Architecture::Gpt2 ? "Sh" : "S2"), layer.out_scale);
 }
@@ -449,7 +466,7 @@ Metadata metadata_of(const QuantisedModel& model) {
   notes["f"] = std::to_string(model.f);
   notes["l"] = std::to_string(model.sequence);
   notes["valid"] = std::to_string(model.valid);
-  if (model.architecture == Architecture::Gpt2) {
+  if (model.architecture == Architecture::Gpt2 || model.architecture == Architecture::EncoderDecoder) {
     notes["prefill"] = std::to_string(model.prefill);
   }
   if (model.architecture == Architecture::EncoderDecoder) {
@@ -519,6 +536,14 @@ void save_quantised_model(const std::string& path, const QuantisedModel& model, 
   if (model.language_head) {
     writer.put("lm.W", Tensor::from(model.language_head->w));
     writer.put("lm.Sw", model.language_head->w_scale);
+    writer.put("lm.Sx", model.language_head->x_scale);
+    if (const std::optional<HeadTransform>& transform = model.language_head->transform) {
+      writer.put("mlm.W", Tensor::from(transform->w));
+      writer.put("mlm.b", Tensor::from(transform->b));
+      writer.put("mlm.ge", transform->activation);
+      writer.put("mlm.r", transform->spread);
+      writer.put("mlm.n.", transform->norm);
+    }
     if (!model.language_head->b.empty()) {
       writer.put("lm.b", Tensor::from(model.language_head->b));
     }

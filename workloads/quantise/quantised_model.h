@@ -92,11 +92,24 @@ struct EmbeddingConstants {
       norm;  // emb.{sh,a,g,b}: LayerNorm on the machine. Absent in a post-LN model: clipped to int8
 };
 
-// Language-model head: logits (int32) = last LayerNorm * w; a logit is the integer times the scale of both.
+// What BERT's head does to the last layer's output before it meets the words: x := LayerNorm(GELU(x * w + b)). GELU leaves
+// int8; times the power of two `spread` on the way back into the accumulator, its rows are wide enough for an integer root.
+struct HeadTransform {
+  Matrix<std::int8_t> w;          // mlm.W [d, d]
+  std::vector<std::int32_t> b;    // mlm.b [d]
+  ActivationConstants activation; // mlm.ge
+  float spread = 1;               // mlm.r
+  NormConstants norm;             // mlm.n
+};
+
+// Language-model head: logits (int32) = x * w + b, x being the last LayerNorm; a logit is the integer times `w_scale` times
+// the scale of x.
 struct LanguageHead {
+  std::optional<HeadTransform> transform;
   Matrix<std::int8_t> w;        // lm.W [d, vocabulary]
-  std::vector<std::int32_t> b;  // lm.b [vocabulary]; empty unless beta of the last LayerNorm was folded
+  std::vector<std::int32_t> b;  // lm.b [vocabulary]; empty: none
   double w_scale = 0;           // lm.Sw
+  double x_scale = 0;           // lm.Sx. Information only
 };
 
 struct QuantisedModel {
@@ -114,7 +127,7 @@ struct QuantisedModel {
   std::size_t encoder_layers = 0;  // EncoderDecoder: layers[0, encoder_layers) encode, the rest decode
   std::size_t sequence = 0;        // l: rows of the calibrated input (EncoderDecoder: of the encoder)
   std::size_t valid = 0;           // keys at and after this position are padding; == sequence when there is none
-  std::size_t prefill = 0;         // Gpt2: the first `prefill` rows are one pass, the others are decoded one by one
+  std::size_t prefill = 0;         // Gpt2, EncoderDecoder: the first `prefill` rows are one pass, the others are decoded one by one
   std::size_t queries = 0;         // lq, CrossAttention and EncoderDecoder (decoder rows)
   std::size_t keys = 0;            // lk
   std::map<std::string, std::string> notes;  // other metadata: seed, kind, model, lmax ...
@@ -134,7 +147,7 @@ class SafetensorsFile;
 using TensorMap = std::map<std::string, Tensor>;
 
 // A stored model with whatever else its file holds: `act.*` boundaries, `in.*`, `out.*` and `float.*` tensors by full
-// name.
+// name. Embedding tables (stored_embedding.h) stay in the file.
 struct QuantisedFile {
   QuantisedModel model;
   TensorMap vectors;

@@ -109,7 +109,8 @@ class ModelQuantiser {
   Encoded encoder();
   void gpt2();
   void encoder_decoder();
-  void finish(const Int8Stream& last);
+  // `outputs`: calibration sequences behind the last LayerNorm.
+  void finish(const Int8Stream& last, const Calibration& outputs);
   [[nodiscard]] std::size_t layers_of(std::size_t all) const {
     return options_.layers == 0 ? all : std::min(all, options_.layers);
   }
@@ -131,9 +132,11 @@ void ModelQuantiser::set_sizes() {
   if (options_.calibration_sequences == 0) {
     throw ConfigError("calibration needs at least one sequence");
   }
-  if (options_.valid > options_.sequence || options_.prefill > options_.sequence) {
+  const bool two_sided = config_.architecture == Architecture::EncoderDecoder;
+  const std::size_t decoded = two_sided && options_.queries != 0 ? options_.queries : options_.sequence;
+  if (options_.valid > options_.sequence || options_.prefill > decoded) {
     throw ConfigError(fmt::format("valid ({}) and prefill ({}) may not exceed the sequence ({})", options_.valid,
-                                  options_.prefill, options_.sequence));
+                                  options_.prefill, options_.valid > options_.sequence ? options_.sequence : decoded));
   }
   model_.architecture = config_.architecture;
   model_.norm_form = options_.norm_form;
@@ -145,13 +148,17 @@ void ModelQuantiser::set_sizes() {
   model_.heads = config_.heads;
   model_.sequence = options_.sequence;
   model_.valid = options_.valid == 0 ? options_.sequence : options_.valid;
-  model_.prefill = options_.prefill == 0 ? options_.sequence : options_.prefill;
+  model_.prefill = options_.prefill == 0 ? decoded : options_.prefill;
   if (config_.architecture == Architecture::EncoderDecoder) {
     model_.queries = options_.queries == 0 ? options_.sequence : options_.queries;
     model_.keys = options_.sequence;
     model_.encoder_layers = layers_of(config_.layers);
   }
   model_.notes["model"] = config_.name;
+  model_.notes["pad"] = std::to_string(config_.pad_token);
+  if (config_.start_token) {
+    model_.notes["start"] = std::to_string(*config_.start_token);
+  }
   model_.notes["lmax"] = std::to_string(max_keys_);
   model_.notes["seed"] = std::to_string(options_.seed);
 }
@@ -185,7 +192,7 @@ ModelQuantiser::Encoded ModelQuantiser::encoder() {
     model_.layers.push_back(layer_.post_norm(index, weights, ranges, encoded.stream, nullptr));
   }
   if (config_.architecture == Architecture::Bert) {
-    finish(encoded.stream);
+    finish(encoded.stream, encoded.calibration);
   }
   return encoded;
 }
@@ -200,7 +207,7 @@ void ModelQuantiser::encoder_decoder() {
     const LayerRanges ranges = calibration.run(index, weights, model_.valid, &encoded.calibration);
     model_.layers.push_back(layer_.post_norm(model_.layers.size(), weights, ranges, y, &encoded.stream));
   }
-  finish(y);
+  finish(y, calibration);
 }
 
 void ModelQuantiser::gpt2() {
@@ -220,14 +227,21 @@ void ModelQuantiser::gpt2() {
   const FloatNorm norm = source_.final_norm();
   Int8Stream last;
   model_.final_norm = layer_.norm("nf", norm, scale, calibration.normalise(norm), last);
-  finish(last);
+  finish(last, calibration);
 }
 
-void ModelQuantiser::finish(const Int8Stream& last) {
+void ModelQuantiser::finish(const Int8Stream& last, const Calibration& outputs) {
   model_.host_gamma = last.gamma;
   model_.host_beta = last.beta;
-  if (options_.language_head && config_.architecture != Architecture::Bert) {
-    model_.language_head = layer_.language_head(source_.language_head(), last);
+  if (options_.language_head) {
+    const FloatLanguageHead head = source_.language_head();
+    HeadRanges ranges;
+    if (head.transform) {
+      for (const Matrix<float>& x : outputs.sequences()) {
+        merge_head_ranges(config_, *head.transform, x, options_.norm_form, ranges);
+      }
+    }
+    model_.language_head = layer_.language_head(head, ranges, last);
   }
 }
 
@@ -237,7 +251,7 @@ QuantisedModel quantise(const WeightSource& source, const QuantiseOptions& optio
   return ModelQuantiser(source, options).run();
 }
 
-TensorMap embedded_inputs(const WeightSource& source, const std::vector<std::int32_t>& tokens,
+TensorMap embedded_inputs(const TokenEmbedding& source, const std::vector<std::int32_t>& tokens,
                           const std::vector<std::int32_t>& target) {
   TensorMap inputs;
   switch (source.config().architecture) {

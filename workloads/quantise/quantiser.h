@@ -15,7 +15,7 @@ struct QuantiseOptions {
   std::size_t sequence = 128;  // rows the model is calibrated for (EncoderDecoder: of the encoder)
   std::size_t valid = 0;       // keys that are no padding; 0: all
   std::size_t queries = 0;     // EncoderDecoder: rows of the decoder; 0: sequence
-  std::size_t prefill = 0;     // Gpt2: rows of the first pass; 0: all
+  std::size_t prefill = 0;     // Gpt2, EncoderDecoder: rows of the decoder's first pass; 0: all
   std::size_t layers = 0;      // the first layers only (EncoderDecoder: of each side); 0: all
   NormForm norm_form = NormForm::Affine;
   ProbabilityForm probability_form = ProbabilityForm::Deferred;
@@ -27,7 +27,7 @@ struct QuantiseOptions {
   std::uint64_t seed = 1;  // of the calibration tokens
   double margin = 4;       // how far activations may exceed their calibrated range before an integer wraps
   GeluPolynomial gelu;
-  bool language_head = false;  // models with a decoder
+  bool language_head = false;
   unsigned threads = 1;
 };
 
@@ -36,7 +36,7 @@ struct QuantiseOptions {
 
 // Inputs of one sequence for reference::evaluate: in.emb_f32, in.h_f32, and in.demb_f32 for `target` of an
 // EncoderDecoder.
-[[nodiscard]] TensorMap embedded_inputs(const WeightSource& source, const std::vector<std::int32_t>& tokens,
+[[nodiscard]] TensorMap embedded_inputs(const TokenEmbedding& source, const std::vector<std::int32_t>& tokens,
                                         const std::vector<std::int32_t>& target = {});
 
 }  // namespace systole::workloads

@@ -212,10 +212,15 @@ Matrix<std::int32_t> product(const Context& context, const Matrix<std::int8_t>& 
 
 Matrix<std::int8_t> feed_forward(const Context& context, const LayerWeights& layer, const Matrix<std::int8_t>& x,
                                  const std::string& prefix) {
-  const Matrix<std::int32_t> sums = multiply(context, x, layer.w1, layer.b1, nullptr);
-  context.sink(prefix + "ffn1_acc", Tensor::from(sums));
+  return activated_product(context, x, layer.w1, layer.b1, layer.activation, prefix + "ffn1_acc", prefix);
+}
+
+Matrix<std::int8_t> activated_product(const Context& context, const Matrix<std::int8_t>& x, const Matrix<std::int8_t>& w,
+                                      const std::vector<std::int32_t>& bias, const ActivationConstants& c,
+                                      const std::string& sums_name, const std::string& prefix) {
+  const Matrix<std::int32_t> sums = multiply(context, x, w, bias, nullptr);
+  context.sink(sums_name, Tensor::from(sums));
   Matrix<std::int8_t> y(sums.rows, sums.cols);
-  const ActivationConstants& c = layer.activation;
   switch (context.model.activation) {
     case Activation::Gelu:
       if (context.model.host_functions) {

@@ -55,6 +55,12 @@ void append_keys(const Context& context, const AttentionWeights& weights, const 
 [[nodiscard]] Matrix<std::int8_t> feed_forward(const Context& context, const LayerWeights& layer,
                                                const Matrix<std::int8_t>& x, const std::string& prefix);
 
+// activation(x * w + bias). Reports the sums as `sums_name`, the result as PREFIX + name of the activation.
+[[nodiscard]] Matrix<std::int8_t> activated_product(const Context& context, const Matrix<std::int8_t>& x,
+                                                    const Matrix<std::int8_t>& w, const std::vector<std::int32_t>& bias,
+                                                    const ActivationConstants& constants, const std::string& sums_name,
+                                                    const std::string& prefix);
+
 [[nodiscard]] Matrix<std::int8_t> layer_norm(const Context& context, const Matrix<std::int32_t>& x,
                                              const NormConstants& norm);
 

@@ -1,5 +1,6 @@
 #include "workloads/reference/evaluate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -11,6 +12,13 @@
 
 namespace systole::workloads::reference {
 namespace {
+
+Matrix<std::int32_t> word_logits(const LanguageHead& head, const Matrix<std::int8_t>& x) {
+  Matrix<std::int32_t> logits(x.rows, head.w.cols);
+  gemm(x.data.data(), head.w.data.data(), Right::Plain, head.b.empty() ? nullptr : head.b.data(), 0, logits.data.data(), x.rows,
+       x.cols, head.w.cols);
+  return logits;
+}
 
 std::string layer_prefix(std::size_t layer) { return fmt::format("act.{}.", layer); }
 
@@ -125,8 +133,8 @@ Matrix<std::int8_t> post_norm_feed_forward(const Context& context, const LayerWe
   return y;
 }
 
-Matrix<std::int8_t> encode(const Context& context, Matrix<std::int8_t> x, std::size_t layers) {
-  const Mask mask{std::min(context.model.valid, x.rows), false, 0};
+Matrix<std::int8_t> encode(const Context& context, Matrix<std::int8_t> x, std::size_t layers, std::size_t valid) {
+  const Mask mask{valid, false, 0};
   for (std::size_t index = 0; index < layers; ++index) {
     const LayerWeights& layer = context.model.layers[index];
     const std::string prefix = layer_prefix(index);
@@ -139,6 +147,46 @@ Matrix<std::int8_t> encode(const Context& context, Matrix<std::int8_t> x, std::s
   return x;
 }
 
+Matrix<std::int8_t> encoder_input(const Context& context, const TensorMap& inputs) {
+  return normalised_input(context, inputs, "act.-1.x0", "act.-1.emb_i32", "in.emb_f32", context.model.embedding);
+}
+
+Matrix<std::int8_t> target_input(const Context& context, const TensorMap& inputs) {
+  return normalised_input(context, inputs, "act.-1.y0", "act.-1.demb_i32", "in.demb_f32", context.model.decoder_embedding);
+}
+
+Matrix<std::int8_t> rows_from(const Matrix<std::int8_t>& x, std::size_t first) {
+  SYSTOLE_CHECK(first < x.rows);
+  Matrix<std::int8_t> rest(x.rows - first, x.cols);
+  std::copy(x.row(first), x.row(first) + rest.size(), rest.data.begin());
+  return rest;
+}
+
+// What the transform of BERT's head makes of x.
+Matrix<std::int8_t> head_transform(const Context& context, const HeadTransform& transform, const Matrix<std::int8_t>& x) {
+  const std::string prefix = layer_prefix(context.model.layers.size()) + "mlm_";
+  const Matrix<std::int8_t> inner = activated_product(context, x, transform.w, transform.b, transform.activation, prefix + "acc", prefix);
+  Matrix<std::int32_t> spread(inner.rows, inner.cols);
+  for (std::size_t i = 0; i < inner.size(); ++i) {
+    spread.data[i] = scale32(inner.data[i], transform.spread);
+  }
+  Matrix<std::int8_t> y = layer_norm(context, spread, transform.norm);
+  context.sink(prefix + "ln", Tensor::from(y));
+  return y;
+}
+
+// Everything behind the last layer.
+void evaluate_head(const Context& context, const Matrix<std::int8_t>& x, const EvaluateOptions& options) {
+  const QuantisedModel& model = context.model;
+  if (!model.language_head) {
+    return;
+  }
+  const Matrix<std::int8_t> rows = rows_from(x, options.first_logits);
+  const std::optional<HeadTransform>& transform = model.language_head->transform;
+  context.sink(layer_prefix(model.layers.size()) + "logits",
+               Tensor::from(word_logits(*model.language_head, transform ? head_transform(context, *transform, rows) : rows)));
+}
+
 void evaluate_cross_attention(const Context& context, const TensorMap& inputs) {
   const AttentionWeights& attention = context.model.layers.at(0).attention;
   const Matrix<std::int8_t> xq = matrix_of<std::int8_t>("in.xq", input(inputs, "in.xq"), context.model.d);
@@ -149,28 +197,21 @@ void evaluate_cross_attention(const Context& context, const TensorMap& inputs) {
   context.sink("out.ctx", Tensor::from(ctx));
 }
 
-void evaluate_gpt2(const Context& context, const TensorMap& inputs) {
+void evaluate_gpt2(const Context& context, const TensorMap& inputs, const EvaluateOptions& options) {
   const QuantisedModel& model = context.model;
   const Matrix<std::int32_t> h0 = integer_input(context, inputs, "act.-1.h0", "in.h_f32", model.embedding);
   Decoder decoder(model);
-  const Matrix<std::int8_t> lnf = decoder.append(h0, context.sink, context.overflows);
-  if (model.language_head) {
-    context.sink(layer_prefix(model.layers.size()) + "logits", Tensor::from(language_logits(model, lnf)));
-  }
+  evaluate_head(context, decoder.append(h0, context.sink, context.overflows), options);
 }
 
-void evaluate_encoder_decoder(const Context& context, const TensorMap& inputs) {
+void evaluate_encoder_decoder(const Context& context, const TensorMap& inputs, const EvaluateOptions& options) {
   const QuantisedModel& model = context.model;
-  const Matrix<std::int8_t> x0 =
-      normalised_input(context, inputs, "act.-1.x0", "act.-1.emb_i32", "in.emb_f32", model.embedding);
-  const Matrix<std::int8_t> encoded = encode(context, x0, model.encoder_layers);
-  const Matrix<std::int8_t> y0 =
-      normalised_input(context, inputs, "act.-1.y0", "act.-1.demb_i32", "in.demb_f32", model.decoder_embedding);
-  Decoder decoder(model, encoded, context.overflows);
-  const Matrix<std::int8_t> y = decoder.append(y0, context.sink, context.overflows);
-  if (model.language_head) {
-    context.sink(layer_prefix(model.layers.size()) + "logits", Tensor::from(language_logits(model, y)));
-  }
+  const Matrix<std::int8_t> x0 = encoder_input(context, inputs);
+  const std::size_t valid = valid_keys(model, inputs, x0.rows);
+  const Matrix<std::int8_t> encoded = encode(context, x0, model.encoder_layers, valid);
+  const Matrix<std::int8_t> y0 = target_input(context, inputs);
+  Decoder decoder(model, encoded, valid, context.overflows);
+  evaluate_head(context, decoder.append(y0, context.sink, context.overflows), options);
 }
 
 }  // namespace
@@ -191,21 +232,36 @@ Matrix<std::int32_t> scale_embeddings(const Matrix<float>& embeddings, double sc
   return integers;
 }
 
+std::size_t valid_keys(const QuantisedModel& model, const TensorMap& inputs, std::size_t rows) {
+  const auto found = inputs.find("in.valid");
+  if (found == inputs.end()) {
+    return std::min(model.valid, rows);
+  }
+  const Tensor& tensor = found->second;
+  if (tensor.dtype != Dtype::I32 || tensor.shape != Shape{1}) {
+    throw ConfigError(fmt::format("input 'in.valid' is {} {}, needed is I32 [1]", name_of(tensor.dtype), to_string(tensor.shape)));
+  }
+  const std::int32_t valid = *tensor.as<std::int32_t>();
+  if (valid < 1 || static_cast<std::size_t>(valid) > rows) {
+    throw ConfigError(fmt::format("input 'in.valid' is {}, the sequence has {} rows", valid, rows));
+  }
+  return static_cast<std::size_t>(valid);
+}
+
 void evaluate(const QuantisedModel& model, const TensorMap& inputs, const BoundarySink& sink,
-              OverflowCounters& overflows) {
+              OverflowCounters& overflows, const EvaluateOptions& options) {
   const Context context{model, sink, overflows};
   switch (model.architecture) {
-    case Architecture::Bert:
-      (void)encode(context,
-                   normalised_input(context, inputs, "act.-1.x0", "act.-1.emb_i32", "in.emb_f32", model.embedding),
-                   model.layers.size());
-      return;
+    case Architecture::Bert: {
+      const Matrix<std::int8_t> x0 = encoder_input(context, inputs);
+      return evaluate_head(context, encode(context, x0, model.layers.size(), valid_keys(model, inputs, x0.rows)), options);
+    }
     case Architecture::Gpt2:
-      return evaluate_gpt2(context, inputs);
+      return evaluate_gpt2(context, inputs, options);
     case Architecture::CrossAttention:
       return evaluate_cross_attention(context, inputs);
     case Architecture::EncoderDecoder:
-      return evaluate_encoder_decoder(context, inputs);
+      return evaluate_encoder_decoder(context, inputs, options);
   }
 }
 
@@ -217,16 +273,17 @@ TensorMap evaluate(const QuantisedModel& model, const TensorMap& inputs) {
   return boundaries;
 }
 
-bool key_is_visible(const QuantisedModel& model, std::size_t layer, bool cross, std::size_t query, std::size_t key) {
+bool key_is_visible(const QuantisedModel& model, std::size_t valid, std::size_t layer, bool cross, std::size_t query,
+                    std::size_t key) {
   switch (model.architecture) {
     case Architecture::Bert:
-      return key < model.valid;
+      return key < valid;
     case Architecture::Gpt2:
       return key <= query;
     case Architecture::CrossAttention:
       return true;
     case Architecture::EncoderDecoder:
-      return layer < model.encoder_layers || cross ? key < model.valid : key <= query;
+      return layer < model.encoder_layers || cross ? key < valid : key <= query;
   }
   SYSTOLE_CHECK(false);
   return false;
@@ -236,8 +293,9 @@ Decoder::Decoder(const QuantisedModel& model) : model_(model), self_(model.layer
   SYSTOLE_CHECK(model.architecture == Architecture::Gpt2 && model.final_norm.has_value());
 }
 
-Decoder::Decoder(const QuantisedModel& model, const Matrix<std::int8_t>& encoded, OverflowCounters& overflows)
-    : model_(model), self_(model.layers.size() - model.encoder_layers), cross_(self_.size()) {
+Decoder::Decoder(const QuantisedModel& model, const Matrix<std::int8_t>& encoded, std::size_t valid,
+                 OverflowCounters& overflows)
+    : model_(model), valid_(valid), self_(model.layers.size() - model.encoder_layers), cross_(self_.size()) {
   SYSTOLE_CHECK(model.architecture == Architecture::EncoderDecoder);
   // Keys and values of the encoder's output are computed once; their boundaries are reported by the first append.
   const BoundarySink ignore = [](const std::string&, Tensor) {};
@@ -326,7 +384,7 @@ Matrix<std::int8_t> Decoder::append(const Matrix<std::int8_t>& y0, const Boundar
       }
     }
     ctx =
-        attend(context, *layer.cross, y, cross, Mask{std::min(model_.valid, cross[0].k.rows), false, 0}, prefix + "x");
+        attend(context, *layer.cross, y, cross, Mask{valid_, false, 0}, prefix + "x");
     y = post_norm_block(context, y, ctx, *layer.cross, layer.norm_cross, prefix + "xattn_acc", prefix + "lnx");
     y = post_norm_feed_forward(context, layer, y, prefix);
   }
@@ -334,14 +392,28 @@ Matrix<std::int8_t> Decoder::append(const Matrix<std::int8_t>& y0, const Boundar
   return y;
 }
 
-Matrix<std::int32_t> language_logits(const QuantisedModel& model, const Matrix<std::int8_t>& lnf) {
+Matrix<std::int8_t> encode(const QuantisedModel& model, const TensorMap& inputs, OverflowCounters& overflows) {
+  const BoundarySink ignore = [](const std::string&, Tensor) {};
+  const Context context{model, ignore, overflows};
+  const Matrix<std::int8_t> x0 = encoder_input(context, inputs);
+  const std::size_t layers = model.architecture == Architecture::EncoderDecoder ? model.encoder_layers : model.layers.size();
+  return encode(context, x0, layers, valid_keys(model, inputs, x0.rows));
+}
+
+Matrix<std::int8_t> decoder_input(const QuantisedModel& model, const TensorMap& inputs, OverflowCounters& overflows) {
+  const BoundarySink ignore = [](const std::string&, Tensor) {};
+  return target_input({model, ignore, overflows}, inputs);
+}
+
+Matrix<std::int32_t> language_logits(const QuantisedModel& model, const Matrix<std::int8_t>& x, OverflowCounters& overflows) {
   SYSTOLE_CHECK(model.language_head.has_value());
-  const Matrix<std::int8_t>& w = model.language_head->w;
-  Matrix<std::int32_t> logits(lnf.rows, w.cols);
-  const std::vector<std::int32_t>& b = model.language_head->b;
-  gemm(lnf.data.data(), w.data.data(), Right::Plain, b.empty() ? nullptr : b.data(), 0, logits.data.data(), lnf.rows,
-       lnf.cols, w.cols);
-  return logits;
+  const BoundarySink ignore = [](const std::string&, Tensor) {};
+  const std::optional<HeadTransform>& transform = model.language_head->transform;
+  return word_logits(*model.language_head, transform ? head_transform({model, ignore, overflows}, *transform, x) : x);
+}
+
+std::int32_t argmax(const std::int32_t* logits, std::size_t count) {
+  return static_cast<std::int32_t>(std::max_element(logits, logits + count) - logits);
 }
 
 }  // namespace systole::workloads::reference

@@ -12,7 +12,8 @@
 //   act.L.ffn1_acc  int32 [l, f]                               act.L.{gelu,relu}  int8 [l, f]
 //   act.L.ffn2_acc  int32 [l, d] with residual                 act.L.ln2  int8 [l, d]
 // Gpt2: act.-1.h0, act.L.h_mid, act.L.h_out int32 [l, d] instead of emb_i32, attn_acc, ffn2_acc; act.{layers}.lnf int8.
-// With a language head: act.{layers}.logits int32 [l, vocabulary].
+// With a language head: act.{layers}.logits int32 [rows, vocabulary], of all rows or of the last few; BERT's head first
+// leaves act.{layers}.mlm_acc int32, mlm_gelu (mlm_relu) int8 and mlm_ln int8, all [l, d].
 // EncoderDecoder: encoder as Bert; the decoder's input is act.-1.demb_i32 and act.-1.y0, its cross attention adds
 // act.L.{xq,xk,xv,xs,xp,xrowsum,xctx,xattn_acc,lnx}. CrossAttention: act.{q,k,v,s,p,rowsum,ctx} and out.ctx int8 [lq,
 // d].
@@ -46,14 +47,21 @@ using BoundarySink = std::function<void(const std::string& name, Tensor boundary
 //   Gpt2            act.-1.h0 or in.h_f32
 //   EncoderDecoder  as Bert, and act.-1.y0, act.-1.demb_i32 or in.demb_f32
 //   CrossAttention  in.xq, in.xkv
-// Row counts come from the inputs. ConfigError: input missing or of the wrong type or shape.
+// Row counts come from the inputs. in.valid (int32 [1]) says how many of an encoder's rows are no padding; without it the
+// model does. ConfigError: input missing or of the wrong type or shape.
+struct EvaluateOptions {
+  std::size_t first_logits = 0;  // the language head sees the rows from here on
+};
 void evaluate(const QuantisedModel& model, const TensorMap& inputs, const BoundarySink& sink,
-              OverflowCounters& overflows);
+              OverflowCounters& overflows, const EvaluateOptions& options = {});
 [[nodiscard]] TensorMap evaluate(const QuantisedModel& model, const TensorMap& inputs);
 
-// Can query row `query` see `key`? `cross`: in the cross attention of a decoder layer.
-[[nodiscard]] bool key_is_visible(const QuantisedModel& model, std::size_t layer, bool cross, std::size_t query,
-                                  std::size_t key);
+// Keys of a sequence of `rows` encoder rows that are no padding: in.valid, or else the model's.
+[[nodiscard]] std::size_t valid_keys(const QuantisedModel& model, const TensorMap& inputs, std::size_t rows);
+
+// Can query row `query` see `key`? `cross`: in the cross attention of a decoder layer. `valid`: of the encoder's rows.
+[[nodiscard]] bool key_is_visible(const QuantisedModel& model, std::size_t valid, std::size_t layer, bool cross,
+                                  std::size_t query, std::size_t key);
 
 // Generation: rows arrive in pieces, keys and values stay. Any split into pieces gives the same bits as all rows at
 // once.
@@ -61,8 +69,8 @@ class Decoder {
  public:
   // Gpt2. `model` must outlive the decoder.
   explicit Decoder(const QuantisedModel& model);
-  // EncoderDecoder: `encoded` is the int8 output [lk, d] of the last encoder layer.
-  Decoder(const QuantisedModel& model, const Matrix<std::int8_t>& encoded, OverflowCounters& overflows);
+  // EncoderDecoder: `encoded` is the int8 output [lk, d] of the last encoder layer, `valid` of its rows are no padding.
+  Decoder(const QuantisedModel& model, const Matrix<std::int8_t>& encoded, std::size_t valid, OverflowCounters& overflows);
 
   // Gpt2: int32 residual of new rows [n, d] in; final LayerNorm [n, d] out.
   [[nodiscard]] Matrix<std::int8_t> append(const Matrix<std::int32_t>& residual, const BoundarySink& sink,
@@ -81,11 +89,20 @@ class Decoder {
 
   const QuantisedModel& model_;
   std::size_t rows_ = 0;
+  std::size_t valid_ = 0;
   std::vector<std::vector<HeadCache>> self_;   // [decoder layer][head]
   std::vector<std::vector<HeadCache>> cross_;  // EncoderDecoder
 };
 
-// Logits of the language head: int32 [rows, vocabulary].
-[[nodiscard]] Matrix<std::int32_t> language_logits(const QuantisedModel& model, const Matrix<std::int8_t>& lnf);
+// Encoder of an EncoderDecoder or Bert on its inputs: int8 output of the last encoder layer.
+[[nodiscard]] Matrix<std::int8_t> encode(const QuantisedModel& model, const TensorMap& inputs, OverflowCounters& overflows);
+// int8 input of the decoder of an EncoderDecoder, from act.-1.y0, act.-1.demb_i32 or in.demb_f32.
+[[nodiscard]] Matrix<std::int8_t> decoder_input(const QuantisedModel& model, const TensorMap& inputs, OverflowCounters& overflows);
+
+// Logits of the language head behind its transform, if it has one: int32 [rows, vocabulary].
+[[nodiscard]] Matrix<std::int32_t> language_logits(const QuantisedModel& model, const Matrix<std::int8_t>& x,
+                                                   OverflowCounters& overflows);
+// Position of the largest; of equal ones the first.
+[[nodiscard]] std::int32_t argmax(const std::int32_t* logits, std::size_t count);
 
 }  // namespace systole::workloads::reference

@@ -205,6 +205,16 @@ std::vector<double> row_deviations(const Matrix<float>& x) {
   return deviations;
 }
 
+HeadTrace float_head_transform(const ModelConfig& config, const FloatLanguageHead::Transform& transform,
+                               const Matrix<float>& x) {
+  HeadTrace trace;
+  trace.before_activation = float_linear(x, transform.dense);
+  trace.activation = trace.before_activation;
+  activate(config.activation, trace.activation.data);
+  trace.norm = float_norm(trace.activation, &transform.norm, config.norm_epsilon);
+  return trace;
+}
+
 Matrix<float> float_linear(const Matrix<float>& x, const FloatLinear& linear) {
   SYSTOLE_CHECK(x.cols == linear.w.rows && linear.b.size() == linear.w.cols);
   Matrix<float> y(x.rows, linear.w.cols);

@@ -42,6 +42,13 @@ struct LayerSurroundings {
                                      const LayerSurroundings& around);
 [[nodiscard]] const Matrix<float>& output_of(const ModelConfig& config, const LayerTrace& trace);
 
+// The transform in front of BERT's language head.
+struct HeadTrace {
+  Matrix<float> before_activation, activation, norm;
+};
+[[nodiscard]] HeadTrace float_head_transform(const ModelConfig& config, const FloatLanguageHead::Transform& transform,
+                                             const Matrix<float>& x);
+
 // (x - mean) / sqrt(variance + epsilon) * gamma + beta, row by row. Null norm: without gamma and beta.
 [[nodiscard]] Matrix<float> float_norm(const Matrix<float>& x, const FloatNorm* norm, double epsilon);
 // Standard deviation of each row.

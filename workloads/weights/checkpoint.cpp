@@ -175,21 +175,62 @@ FloatNorm CheckpointWeights::embedding_norm(Side side) const {
 
 FloatNorm CheckpointWeights::final_norm() const { return norm(prefix_ + "ln_f"); }
 
-Matrix<float> CheckpointWeights::language_head() const {
-  if (config_.architecture != Architecture::Gpt2) {
-    throw ConfigError(folder_ + ": BERT's language head (dense, GELU, LayerNorm, then words) is not supported");
+std::string CheckpointWeights::head_prefix() const {
+  return config_.architecture == Architecture::EncoderDecoder ? "decoder.cls.predictions." : "cls.predictions.";
+}
+
+bool CheckpointWeights::has_language_head() const {
+  return config_.architecture == Architecture::Gpt2 || file_.contains(head_prefix() + "transform.dense.weight");
+}
+
+FloatLanguageHead CheckpointWeights::language_head() const {
+  const std::size_t d = config_.d;
+  const std::size_t vocabulary = config_.vocabulary;
+  FloatLanguageHead head;
+  std::string name;
+  if (config_.architecture == Architecture::Gpt2) {
+    // Usually tied to the word embeddings and then absent.
+    name = file_.contains("lm_head.weight") ? "lm_head.weight" : prefix_ + "wte.weight";
+  } else {
+    const std::string prefix = head_prefix();
+    head.transform = {transposed_linear(prefix + "transform.dense", d, d), norm(prefix + "transform.LayerNorm")};
+    head.b = file_.read_floats(prefix + "bias", {vocabulary});
+    name = prefix + "decoder.weight";
+    if (!file_.contains(name)) {
+      name = (config_.architecture == Architecture::EncoderDecoder ? decoder_prefix_ : prefix_) +
+             "embeddings.word_embeddings.weight";
+    }
   }
-  // Usually tied to the word embeddings and then absent.
-  const std::string name = file_.contains("lm_head.weight") ? "lm_head.weight" : prefix_ + "wte.weight";
-  Matrix<float> head(config_.d, config_.vocabulary);
-  std::vector<float> row(config_.d);
-  for (std::size_t token = 0; token < config_.vocabulary; ++token) {
-    file_.read_float_row(name, {config_.vocabulary, config_.d}, token, row.data());
-    for (std::size_t c = 0; c < config_.d; ++c) {
-      head.at(c, token) = row[c];
+  head.w = Matrix<float>(d, vocabulary);
+  std::vector<float> row(d);
+  for (std::size_t token = 0; token < vocabulary; ++token) {
+    file_.read_float_row(name, {vocabulary, d}, token, row.data());
+    for (std::size_t c = 0; c < d; ++c) {
+      head.w.at(c, token) = row[c];
     }
   }
   return head;
+}
+
+EmbeddingTables CheckpointWeights::embedding_tables(Side side) const {
+  const bool gpt2 = config_.architecture == Architecture::Gpt2;
+  const std::string& prefix = side_prefix(side);
+  const auto table = [&](const std::string& name, std::size_t rows) {
+    Matrix<float> values;
+    values.rows = rows;
+    values.cols = config_.d;
+    values.data = file_.read_floats(name, {rows, config_.d});
+    return values;
+  };
+  EmbeddingTables tables;
+  tables.words = table(prefix + (gpt2 ? "wte.weight" : "embeddings.word_embeddings.weight"), config_.vocabulary);
+  tables.positions = table(prefix + (gpt2 ? "wpe.weight" : "embeddings.position_embeddings.weight"), config_.max_positions);
+  if (!gpt2) {
+    tables.types = Matrix<float>(1, config_.d);
+    file_.read_float_row(prefix + "embeddings.token_type_embeddings.weight", {config_.type_vocabulary, config_.d}, 0,
+                         tables.types.data.data());
+  }
+  return tables;
 }
 
 void CheckpointWeights::check_tensors() {
@@ -252,6 +293,17 @@ void CheckpointWeights::check_tensors() {
     need_linear(name + "intermediate.dense", {f, d}, f);
     need_linear(name + "output.dense", {d, f}, d);
     need_norm(name + "output.LayerNorm");
+  }
+  if (config_.architecture != Architecture::Gpt2 && has_language_head()) {
+    const std::string head = head_prefix();
+    need_linear(head + "transform.dense", {d, d}, d);
+    need_norm(head + "transform.LayerNorm");
+    need(head + "bias", {config_.vocabulary});
+    if (file_.contains(head + "decoder.weight")) {
+      need(head + "decoder.weight", {config_.vocabulary, d});
+    }
+  } else if (file_.contains("lm_head.weight") && config_.architecture == Architecture::Gpt2) {
+    need("lm_head.weight", {config_.vocabulary, d});
   }
   for (const auto& entry : file_.tensors()) {
     if (used.count(entry.first) == 0 && !is_known_extra(entry.first)) {

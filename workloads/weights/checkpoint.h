@@ -25,7 +25,9 @@ class CheckpointWeights final : public WeightSource {
                                     std::size_t first) const override;
   [[nodiscard]] FloatNorm embedding_norm(Side side) const override;
   [[nodiscard]] FloatNorm final_norm() const override;
-  [[nodiscard]] Matrix<float> language_head() const override;
+  [[nodiscard]] EmbeddingTables embedding_tables(Side side) const override;
+  [[nodiscard]] FloatLanguageHead language_head() const override;
+  [[nodiscard]] bool has_language_head() const override;
 
   // Tensors of the file that no part of the model uses, other than known buffers and heads.
   [[nodiscard]] const std::vector<std::string>& unknown_tensors() const { return unknown_; }
@@ -34,6 +36,8 @@ class CheckpointWeights final : public WeightSource {
   // Runs over every tensor the model needs; throws on the first that is missing or ill-shaped.
   void check_tensors();
   [[nodiscard]] std::string find(const std::string& name) const;
+  // Of the masked-language head ("cls.predictions." or "decoder.cls.predictions.").
+  [[nodiscard]] std::string head_prefix() const;
   [[nodiscard]] FloatLinear transposed_linear(const std::string& name, std::size_t in, std::size_t out) const;
   [[nodiscard]] FloatLinear plain_linear(const std::string& name, std::size_t in, std::size_t out) const;
   [[nodiscard]] FloatNorm norm(const std::string& name) const;

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "sim/base/file.h"
@@ -38,6 +39,17 @@ class Keys {
           fmt::format("{}: \"{}\" is {}, needed is an integer in 1..{}", where_, key, value.dump(), kMaxSize));
     }
     return value.get<std::size_t>();
+  }
+  // A token of the model, or nothing where the key is absent or null.
+  [[nodiscard]] std::optional<std::int32_t> token(const char* key, std::size_t vocabulary) const {
+    if (!has(key)) {
+      return std::nullopt;
+    }
+    const json& value = at(key);
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() >= vocabulary) {
+      throw ConfigError(fmt::format("{}: \"{}\" is {}, needed is a token in 0..{}", where_, key, value.dump(), vocabulary - 1));
+    }
+    return static_cast<std::int32_t>(value.get<std::uint64_t>());
   }
   [[nodiscard]] double positive(const char* key, double otherwise) const {
     if (!has(key)) {
@@ -76,8 +88,8 @@ class Keys {
         return value;
       }
     }
-    throw ConfigError(fmt::format("{}: \"{}\": \"{}\" is not supported (nearest: \"{}\")", where_, key, value,
-                                  nearest(value, choices)));
+    throw ConfigError(fmt::format("{}: \"{}\": \"{}\" is not supported (nearest: \"{}\"; supported: {})", where_, key, value,
+                                  nearest(value, choices), fmt::join(choices, ", ")));
   }
   void forbid(const char* key) const {
     if (flag(key, false)) {
@@ -117,6 +129,7 @@ ModelConfig bert_config(const Keys& keys) {
   config.norm_epsilon = keys.positive("layer_norm_eps", 1e-12);
   config.embedding_norm = true;
   (void)keys.choice("position_embedding_type", "absolute", {"absolute"});
+  config.pad_token = keys.token("pad_token_id", config.vocabulary).value_or(0);
   check_heads(keys, config);
   return config;
 }
@@ -134,7 +147,11 @@ ModelConfig gpt2_config(const Keys& keys) {
   config.norm_epsilon = keys.positive("layer_norm_epsilon", 1e-5);
   config.scale_scores = keys.flag("scale_attn_weights", true);
   config.scale_scores_by_layer = keys.flag("scale_attn_by_inverse_layer_idx", false);
-  keys.forbid("add_cross_attention");
+  if (keys.flag("add_cross_attention", false)) {
+    throw ConfigError(fmt::format("{}: \"add_cross_attention\": true is not supported for gpt2 (supported: gpt2 as a "
+                                  "decoder of its own; cross attention in \"encoder-decoder\" models of two berts)",
+                                  keys.where()));
+  }
   check_heads(keys, config);
   return config;
 }
@@ -158,6 +175,7 @@ ModelConfig encoder_decoder_config(const Keys& keys) {
                                   decoder.vocabulary, config.vocabulary));
   }
   config.architecture = Architecture::EncoderDecoder;
+  config.start_token = keys.token("decoder_start_token_id", config.vocabulary);
   config.decoder_layers = decoder.layers;
   // One limit for both sides: positions beyond the smaller table do not exist on one of them.
   if (decoder.max_positions != config.max_positions) {
@@ -184,7 +202,11 @@ ModelConfig read_model_config(const std::string& path) {
   } else if (type == "encoder-decoder") {
     config = encoder_decoder_config(keys);
   } else {
-    keys.forbid("is_decoder");
+    if (keys.flag("is_decoder", false) || keys.flag("add_cross_attention", false)) {
+      throw ConfigError(fmt::format("{}: \"is_decoder\" or \"add_cross_attention\" of a single bert is not supported "
+                                    "(supported: bert as an encoder; as a decoder in \"encoder-decoder\" models)",
+                                    path));
+    }
     config = bert_config(keys);
   }
   const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();

@@ -35,20 +35,47 @@ struct FloatLayer {
 
 enum class Side { Encoder, Decoder };  // Gpt2 has only a decoder, Bert only an encoder
 
-class WeightSource {
+// Language-model head: logits = x * w + b, in BERT behind x := LayerNorm(GELU(x * dense)).
+struct FloatLanguageHead {
+  struct Transform {
+    FloatLinear dense;
+    FloatNorm norm;
+  };
+  std::optional<Transform> transform;
+  Matrix<float> w;       // [d, vocabulary]
+  std::vector<float> b;  // [vocabulary], or empty
+};
+
+// The embeddings of one side as tables: row r of a sequence is words[token] (+ types) + positions[r], added in this order.
+struct EmbeddingTables {
+  Matrix<float> words;      // [vocabulary, d]
+  Matrix<float> types;      // [1, d], of the first token type; or empty
+  Matrix<float> positions;  // [max_positions, d]
+};
+
+// Tokens in, float rows out: the part of a model that stays on the host.
+class TokenEmbedding {
  public:
-  virtual ~WeightSource() = default;
+  virtual ~TokenEmbedding() = default;
 
   [[nodiscard]] virtual const ModelConfig& config() const = 0;
-  // EncoderDecoder: the encoder's layers come first.
-  [[nodiscard]] virtual FloatLayer layer(std::size_t index) const = 0;
   // Sum of all embeddings of `tokens`, which stand at positions first, first + 1, ...: [tokens, d], before any
   // LayerNorm. ConfigError: token outside the vocabulary, position beyond the model's last.
   [[nodiscard]] virtual Matrix<float> embed(Side side, const std::vector<std::int32_t>& tokens,
                                             std::size_t first) const = 0;
+};
+
+class WeightSource : public TokenEmbedding {
+ public:
+  // EncoderDecoder: the encoder's layers come first.
+  [[nodiscard]] virtual FloatLayer layer(std::size_t index) const = 0;
+  // Gives the bits of embed().
+  [[nodiscard]] virtual EmbeddingTables embedding_tables(Side side) const = 0;
   [[nodiscard]] virtual FloatNorm embedding_norm(Side side) const = 0;  // config().embedding_norm
   [[nodiscard]] virtual FloatNorm final_norm() const = 0;               // Gpt2
-  [[nodiscard]] virtual Matrix<float> language_head() const = 0;        // [d, vocabulary]; models with a decoder
+  // ConfigError when the weights have none.
+  [[nodiscard]] virtual FloatLanguageHead language_head() const = 0;
+  [[nodiscard]] virtual bool has_language_head() const = 0;
 };
 
 // ConfigError when a token or a position is out of range.

@@ -217,22 +217,49 @@ Matrix<float> RandomWeights::embed(Side side, const std::vector<std::int32_t>& t
 FloatNorm RandomWeights::embedding_norm(Side) const { return norm(); }
 FloatNorm RandomWeights::final_norm() const { return norm(); }
 
-Matrix<float> RandomWeights::language_head() const {
+FloatLanguageHead RandomWeights::language_head() const {
   const std::size_t d = config_.d;
   const RandomStream words(seed_, "embedding.word");
   constexpr std::size_t kTokens = 16;  // transposed at a time
-  Matrix<float> head(d, config_.vocabulary);
+  FloatLanguageHead head;
+  head.w = Matrix<float>(d, config_.vocabulary);
   Matrix<float> rows(kTokens, d);
   for (std::size_t first = 0; first < config_.vocabulary; first += kTokens) {
     const std::size_t count = std::min(kTokens, config_.vocabulary - first);
     words.normal(static_cast<std::uint64_t>(first) * d, count * d, config_.initializer_range, rows.data.data());
     for (std::size_t c = 0; c < d; ++c) {
       for (std::size_t t = 0; t < count; ++t) {
-        head.at(c, first + t) = rows.at(t, c);
+        head.w.at(c, first + t) = rows.at(t, c);
       }
     }
   }
+  if (config_.architecture == Architecture::Bert) {
+    head.transform = {linear("head.dense", d, d, config_.initializer_range), norm()};
+    head.b.assign(config_.vocabulary, 0.0F);
+  }
   return head;
+}
+
+EmbeddingTables RandomWeights::embedding_tables(Side side) const {
+  const std::size_t d = config_.d;
+  EmbeddingTables tables{Matrix<float>(config_.vocabulary, d), {}, Matrix<float>(config_.max_positions, d)};
+  const double deviation = config_.initializer_range;
+  RandomStream(seed_, "embedding.word").normal(0, tables.words.size(), deviation, tables.words.data.data());
+  if (config_.sinusoidal_positions) {
+    const auto factor = static_cast<float>(std::sqrt(static_cast<double>(d)));
+    for (float& value : tables.words.data) {
+      value *= factor;
+    }
+    add_sinusoidal_positions(tables.positions, 0);
+    return tables;
+  }
+  if (config_.type_vocabulary != 0) {
+    tables.types = Matrix<float>(1, d);
+    RandomStream(seed_, "embedding.type").normal(0, d, deviation, tables.types.data.data());
+  }
+  RandomStream(seed_, side == Side::Encoder ? "embedding.position" : "embedding.decoder_position")
+      .normal(0, tables.positions.size(), deviation, tables.positions.data.data());
+  return tables;
 }
 
 }  // namespace systole::workloads

@@ -31,7 +31,9 @@ class RandomWeights final : public WeightSource {
                                     std::size_t first) const override;
   [[nodiscard]] FloatNorm embedding_norm(Side side) const override;
   [[nodiscard]] FloatNorm final_norm() const override;
-  [[nodiscard]] Matrix<float> language_head() const override;
+  [[nodiscard]] EmbeddingTables embedding_tables(Side side) const override;
+  [[nodiscard]] FloatLanguageHead language_head() const override;
+  [[nodiscard]] bool has_language_head() const override { return true; }
 
  private:
   [[nodiscard]] FloatLinear linear(const std::string& name, std::size_t in, std::size_t out, double deviation) const;

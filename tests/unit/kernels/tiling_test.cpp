@@ -50,7 +50,9 @@ TEST(GemminiTiling, is_never_estimated_below_the_cheapest_cut) {
     const std::optional<TilingChoice> published = gemmini_choice(target, request);
     ASSERT_TRUE(published.has_value());
     EXPECT_LE(accumulator_rows(target, published->tiling), target.accumulator_rows / 2);
-    if (request.split_k) EXPECT_LT(published->tiling.k * 16, request.shape.k);
+    if (request.split_k) {
+      EXPECT_LT(published->tiling.k * 16, request.shape.k);
+    }
     better += search_tiling(target, request).cycles < published->cycles ? 1 : 0;
   }
   EXPECT_GT(better, 250);

@@ -123,7 +123,7 @@ TEST(RandomWeights, language_head_is_the_transposed_word_embedding) {
   ModelConfig config = find_model("gpt2");
   config.vocabulary = 37;
   const RandomWeights weights(config, 5);
-  const Matrix<float> head = weights.language_head();
+  const Matrix<float> head = weights.language_head().w;
   // A position's own embedding is the difference between two tokens' only in the words.
   const Matrix<float> x = weights.embed(Side::Decoder, {3}, 0);
   const Matrix<float> y = weights.embed(Side::Decoder, {36}, 0);

@@ -51,7 +51,9 @@ class BentWeights final : public WeightSource {
   }
   [[nodiscard]] FloatNorm embedding_norm(Side side) const override { return bent(weights_.embedding_norm(side)); }
   [[nodiscard]] FloatNorm final_norm() const override { return bent(weights_.final_norm()); }
-  [[nodiscard]] Matrix<float> language_head() const override { return weights_.language_head(); }
+  [[nodiscard]] EmbeddingTables embedding_tables(Side side) const override { return weights_.embedding_tables(side); }
+  [[nodiscard]] FloatLanguageHead language_head() const override { return weights_.language_head(); }
+  [[nodiscard]] bool has_language_head() const override { return true; }
 
   // gamma 0.5..1.5 and beta -0.3..0.3.
   static FloatNorm bent(FloatNorm norm) {
@@ -252,8 +254,8 @@ TEST(Quantiser, a_saved_model_computes_the_same) {
       EXPECT_EQ(tensor.bytes, b.at(name).bytes) << name;
     }
     EXPECT_EQ(loaded.host_gamma, model.host_gamma);
-    EXPECT_EQ(a.count("act." + std::to_string(model.layers.size()) + ".logits"),
-              architecture == Architecture::Bert ? 0U : 1U);
+    EXPECT_EQ(a.count("act." + std::to_string(model.layers.size()) + ".logits"), 1U);
+    EXPECT_EQ(model.language_head->transform.has_value(), architecture == Architecture::Bert);
   }
 }
 
@@ -281,7 +283,7 @@ TEST(Quantiser, generation_equals_evaluation_for_both_decoders) {
     std::copy_n(whole.at("act." + std::to_string(model.encoder_layers - 1) + ".ln2").as<std::int8_t>(), encoded.size(),
                 encoded.data.begin());
     const Tensor& expected = whole.at("act." + std::to_string(last_layer - 1) + ".ln2");
-    reference::Decoder decoder(model, encoded, overflows);
+    reference::Decoder decoder(model, encoded, model.valid, overflows);
     for (std::size_t r = 0; r < 10; ++r) {
       Matrix<std::int8_t> row(1, model.d);
       std::copy_n(whole.at("act.-1.y0").as<std::int8_t>() + r * model.d, model.d, row.data.begin());

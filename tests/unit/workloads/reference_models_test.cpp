@@ -101,7 +101,7 @@ TEST(ReferenceMask, masked_keys_do_not_reach_the_context) {
   }
   for (std::size_t key = kValid; key < file.model.sequence; ++key) {
     EXPECT_EQ(masked.at("act.0.p").as<std::int8_t>()[key], 0);
-    EXPECT_FALSE(key_is_visible(file.model, 0, false, 0, key));
+    EXPECT_FALSE(key_is_visible(file.model, file.model.valid, 0, false, 0, key));
   }
 }
 

@@ -23,11 +23,24 @@ struct TinyCheckpoint {
   std::map<std::string, Tensor> tensors;
   std::string config;
 
+  // BERT's masked-language head, tied to the word embeddings.
+  void add_language_head(const std::string& prefix, std::size_t d, std::size_t vocabulary);
+
   void write(const TemporaryFolder& folder) const {
     write_safetensors(folder.file("model.safetensors"), tensors);
     write_atomically(folder.file("config.json"), config);
   }
 };
+
+inline void TinyCheckpoint::add_language_head(const std::string& prefix, std::size_t d, std::size_t vocabulary) {
+  std::mt19937 random(9);
+  const std::string name = prefix + "cls.predictions.";
+  tensors[name + "transform.dense.weight"] = random_tensor(random, {d, d}, 0.0F, 0.3F);
+  tensors[name + "transform.dense.bias"] = random_tensor(random, {d});
+  tensors[name + "transform.LayerNorm.weight"] = random_tensor(random, {d}, 1.0F, 0.3F);
+  tensors[name + "transform.LayerNorm.bias"] = random_tensor(random, {d}, 0.0F, 0.3F);
+  tensors[name + "bias"] = random_tensor(random, {vocabulary});
+}
 
 inline TinyCheckpoint stored_checkpoint(const std::string& name) {
   TinyCheckpoint checkpoint;
