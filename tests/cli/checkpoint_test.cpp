@@ -1,4 +1,7 @@
 // From a float checkpoint to the simulated machine.
+#include <filesystem>
+#include <limits>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -142,6 +145,116 @@ TEST(Batch, repeats_one_sequence_on_every_architecture) {
   EXPECT_EQ(run_json({quantised(workloads::tiny_gpt2(), directory), "--tokens", "1,2,3", "--batch", "3", "--generate", "2"}).at("tokens").size(), 3u);
   (void)run_json({quantised(workloads::tiny_bert(), directory), "--batch", "3", "--seq", "7"});
   (void)run_json({quantised(workloads::tiny_encoder_decoder(), directory), "--batch", "2", "--seq", "7"});
+}
+
+// A damaged checkpoint, quantised: exit code 2, a message, and no file.
+void refuses(const workloads::TinyCheckpoint& checkpoint, const std::vector<std::string>& messages) {
+  const workloads::TemporaryFolder folder;
+  checkpoint.write(folder);
+  const TemporaryDirectory directory;
+  const std::string model = directory.path("model.safetensors");
+  const Outcome outcome = run({"quantize", folder.path(), "--seq", "16", "-o", model});
+  EXPECT_EQ(outcome.code, 2) << outcome.error;
+  for (const std::string& message : messages) EXPECT_NE(outcome.error.find(message), std::string::npos) << outcome.error;
+  EXPECT_FALSE(std::filesystem::exists(model));
+  const Outcome ran = run({"run", folder.path(), "--seq", "16", "--json", model});
+  EXPECT_EQ(ran.code, 2) << ran.error;
+  EXPECT_FALSE(std::filesystem::exists(model));
+}
+
+workloads::TinyCheckpoint with_config(workloads::TinyCheckpoint checkpoint, const std::string& before, const std::string& after) {
+  const std::size_t at = checkpoint.config.find(before);
+  EXPECT_NE(at, std::string::npos) << before;
+  checkpoint.config.replace(at, before.size(), after);
+  return checkpoint;
+}
+
+TEST(BadCheckpoint, is_refused_by_name_and_leaves_no_file) {
+  const std::string query = "encoder.layer.1.attention.self.query.weight";
+  workloads::TinyCheckpoint bert = workloads::tiny_bert();
+  bert.tensors.erase(query);
+  refuses(bert, {query, "missing"});
+  bert = workloads::tiny_bert();
+  bert.tensors[query].shape = {32, 128};
+  refuses(bert, {query, "[32, 128]", "[64, 64]"});
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    bert = workloads::tiny_bert();
+    bert.tensors["encoder.layer.0.output.dense.weight"].as<float>()[17] = bad;
+    refuses(bert, {"q.0.", "not finite"});
+  }
+  refuses(with_config(workloads::tiny_bert(), "{", R"({"position_embedding_type":"relative_key",)"),
+          {"position_embedding_type", "relative_key", "supported: absolute"});
+  refuses(with_config(workloads::tiny_bert(), R"("hidden_act":"gelu")", R"("hidden_act":"silu")"), {"hidden_act", "silu", "supported: gelu, gelu_new"});
+  refuses(with_config(workloads::tiny_bert(), R"("model_type":"bert")", R"("model_type":"llama")"), {"model_type", "llama", "supported: bert, gpt2, encoder-decoder"});
+  refuses(with_config(workloads::tiny_gpt2(), "{", R"({"add_cross_attention":true,)"), {"add_cross_attention", "supported:"});
+  refuses(with_config(workloads::tiny_bert(), "{", R"({"is_decoder":true,)"), {"is_decoder", "supported:"});
+  refuses(with_config(workloads::tiny_bert(), R"("vocab_size":50)", R"("vocab_size":0)"), {"vocab_size"});
+}
+
+TEST(BadTokens, are_refused_with_what_would_fit) {
+  const workloads::TemporaryFolder folder;
+  workloads::tiny_bert().write(folder);
+  const workloads::TemporaryFolder gpt2;
+  workloads::tiny_gpt2().write(gpt2);
+  const TemporaryDirectory directory;
+  const auto says = [&](std::vector<std::string> arguments, const std::string& message) {
+    arguments.insert(arguments.begin(), "run");
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 2) << outcome.error;
+    EXPECT_NE(outcome.error.find(message), std::string::npos) << outcome.error;
+  };
+  says({folder.path(), "--tokens", "1,50"}, "token 50 is outside the vocabulary");
+  says({folder.path(), "--tokens", "1,x"}, "--tokens: 'x' is no token id");
+  says({folder.path(), "--tokens", "1,-2"}, "--tokens: '-2' is no token id");
+  says({folder.path(), "--tokens", ""}, "--tokens: no token ids");
+  says({folder.path(), "--seq", "33"}, "longer than the 32 positions");
+  std::string many = "1";
+  for (int i = 0; i < 32; ++i) many += ",1";
+  says({folder.path(), "--tokens", many}, "32");
+  says({folder.path(), "--tokens", "1,2", "--seq", "2"}, "--seq: the tokens say");
+  says({folder.path(), "--tokens", "1,2", "--target", "3"}, "no encoder and decoder");
+  says({folder.path(), "--tokens", "1,2", "--tokens", "3", "--batch", "3"}, "the input has 2 sequences");
+  says({folder.path(), "--input", "absent.txt"}, "absent.txt");
+  const std::string file = directory.write("t.txt", "1 2\n3 four\n");
+  says({folder.path(), "--input", file}, file + ":2: 'four' is no token id");
+  says({gpt2.path(), "--tokens", "1,2", "--tokens", "3", "--generate", "2"}, "must be equally long");
+  says({gpt2.path(), "--seq", "30", "--generate", "3"}, "longer than the 32 positions");
+  says({SYSTOLE_TEST_DATA "/numerics/gpt2_tiny.safetensors", "--generate", "2"}, "systole quantize --head");
+  says({SYSTOLE_TEST_DATA "/numerics/gpt2_tiny.safetensors", "--tokens", "1,2"}, "no embedding tables");
+}
+
+TEST(Checkpoint, shards_are_found_through_their_index) {
+  const workloads::TinyCheckpoint whole = workloads::tiny_bert();
+  const workloads::TemporaryFolder folder;
+  std::map<std::string, workloads::Tensor> parts[2];
+  std::string index;
+  for (const auto& [name, tensor] : whole.tensors) {
+    const std::size_t part = name.size() % 2;
+    parts[part].emplace(name, tensor);
+    index += (index.empty() ? "" : ",") + ("\"" + name + "\":\"part" + std::to_string(part) + ".safetensors\"");
+  }
+  for (int part : {0, 1}) workloads::write_safetensors(folder.file("part" + std::to_string(part) + ".safetensors"), parts[part]);
+  write_atomically(folder.file("model.safetensors.index.json"), "{\"metadata\":{},\"weight_map\":{" + index + "}}");
+  write_atomically(folder.file("config.json"), whole.config);
+  const workloads::TemporaryFolder together;
+  whole.write(together);
+  EXPECT_EQ(run_json({folder.path(), "--seq", "9"}).at("checks").at("sqnr_db"), run_json({together.path(), "--seq", "9"}).at("checks").at("sqnr_db"));
+}
+
+TEST(Validate, a_planted_bit_ends_with_1_and_names_where_it_shows) {
+  const TemporaryDirectory directory;
+  const std::string model = quantised(workloads::tiny_bert(), directory, {"--vectors"});
+  const workloads::SafetensorsFile file(model);
+  std::map<std::string, workloads::Tensor> tensors;
+  for (const auto& entry : file.tensors()) tensors.emplace(entry.first, file.read(entry.first));
+  tensors.at("q.1.W1").bytes.at(7 * 128 + 100) ^= 0x20;
+  workloads::write_safetensors(directory.path("wrong.safetensors"), tensors, file.metadata());
+  const Outcome outcome = run({"validate", directory.path("wrong.safetensors")});
+  EXPECT_EQ(outcome.code, 1);
+  for (const char* part : {"layer 1", "tensor act.1.ffn1_acc", "row ", "column 100", "written by item", "loop_ws"}) {
+    EXPECT_NE(outcome.error.find(part), std::string::npos) << outcome.error;
+  }
+  EXPECT_NE(run({"validate", quantised(workloads::tiny_bert(), directory)}).error.find("quantize --vectors"), std::string::npos);
 }
 
 TEST(Quantize, mistakes_name_file_and_key) {

@@ -8,6 +8,7 @@
 
 #include "sim/base/errors.h"
 #include "workloads/lower/find_store.h"
+#include "workloads/reference/arithmetic.h"
 #include "workloads/reference/evaluate.h"
 
 namespace systole::workloads {
@@ -143,15 +144,90 @@ void load_image(const isa::Program& program, Memory& memory) {
   }
 }
 
+namespace {
+
+bool is_boundary(const std::string& name) { return name.rfind("act.", 0) == 0 || name.rfind("out.", 0) == 0; }
+
+const AttentionWeights& attention_of(const QuantisedModel& model, const Boundary& scores) {
+  const LayerWeights& layer = model.layers.at(scores.layer);
+  return scores.cross ? layer.cross.value() : layer.attention;
+}
+
+// Sums of exponentials stay in the machine, so the stored ones are compared with those of the scores that it left in memory.
+void compare_row_sums(const Lowered& lowered, const QuantisedModel& model, const TensorMap& expected, const Memory& memory, int dim,
+                      Comparison& result) {
+  const bool deferred = model.probability_form == ProbabilityForm::Deferred;
+  for (const Boundary& scores : lowered.boundaries) {
+    if (!scores.masked || scores.sequence != 0) continue;
+    const std::string name = scores.name.substr(0, scores.name.size() - 1) + "rowsum";
+    const auto found = expected.find(name);
+    if (found == expected.end()) continue;
+    const Tensor& sums = found->second;
+    const std::size_t heads = scores.slices.size(), rows = scores.slices.at(0).rows, cols = scores.slices[0].cols;
+    if (sums.dtype != Dtype::I32 || sums.shape != Shape{heads, rows, 1}) {
+      throw ConfigError(fmt::format("boundary '{}' is {} {}, needed is I32 {}", name, name_of(sums.dtype), to_string(sums.shape),
+                                    to_string(Shape{heads, rows, 1})));
+    }
+    const AttentionWeights& weights = attention_of(model, scores);
+    ++result.boundaries;
+    std::uint64_t mismatches = 0;
+    for (std::size_t h = 0; h < heads; ++h) {
+      const HeadWeights& head = weights.heads.at(h);
+      for (std::size_t row = 0; row < rows; ++row) {
+        const std::size_t valid = lowered.valid.empty() ? 0 : lowered.valid.at(0);
+        std::size_t keys = cols;
+        while (keys > 0 && !reference::key_is_visible(model, valid, scores.layer, scores.cross, row, keys - 1)) --keys;
+        std::vector<std::int32_t> x(keys);
+        std::memcpy(x.data(), memory.at(scores.slices[h].at(row, 0), keys * sizeof(std::int32_t)), keys * sizeof(std::int32_t));
+        std::vector<std::int8_t> ignored(keys);
+        reference::OverflowCounters overflows;
+        const std::int32_t sum =
+            reference::exp_row(x.data(), keys, head.pre_shift, {head.exp.qb, head.exp.qc, head.exp.qln2, head.exp.qln2_inv},
+                               reference::ExpReadout::Exponentials, 1.0f, ignored.data(), overflows);
+        const std::int32_t actual = deferred ? sum : 0;
+        const std::int32_t wanted = sums.as<std::int32_t>()[h * rows + row];
+        ++result.values;
+        if (actual == wanted) continue;
+        ++mismatches;
+        if (result.first) continue;
+        Mismatch miss;
+        miss.boundary = name;
+        miss.layer = scores.layer;
+        miss.head = h;
+        miss.row = row;
+        miss.expected = wanted;
+        miss.actual = actual;
+        miss.address = scores.slices[h].at(row, 0);
+        if (const std::optional<Store> store = find_store(lowered.program, miss.address, dim)) {
+          miss.instruction = store->instruction;
+          miss.item = store->item;
+          miss.region = store->region;
+        }
+        result.first = miss;
+      }
+    }
+    result.mismatches += mismatches;
+    result.different += mismatches == 0 ? 0 : 1;
+    result.unseen.erase(std::remove(result.unseen.begin(), result.unseen.end(), name), result.unseen.end());
+  }
+}
+
+}  // namespace
+
 Comparison validate_vectors(const std::string& path, const kernels::Target& target, const Machine& machine) {
   const QuantisedFile file = load_quantised_file(path);
+  if (std::none_of(file.vectors.begin(), file.vectors.end(), [](const auto& entry) { return is_boundary(entry.first); })) {
+    throw ConfigError(path + ": holds no boundary to compare; `systole quantize --vectors` stores them");
+  }
   LowerOptions options;
   options.store_all_boundaries = true;
   const Lowered lowered = lower(file.model, {file.vectors}, target, options);
   Memory memory;
   load_image(lowered.program, memory);
   machine(lowered.program, memory);
-  return compare(lowered, file.model, {file.vectors}, memory, target.dim);
+  Comparison result = compare(lowered, file.model, {file.vectors}, memory, target.dim);
+  if (!file.model.host_functions) compare_row_sums(lowered, file.model, file.vectors, memory, target.dim, result);
+  return result;
 }
 
 }  // namespace systole::workloads

@@ -56,7 +56,8 @@ void load_image(const isa::Program& program, Memory& memory);
 // Runs a program whose image is in `memory`.
 using Machine = std::function<void(const isa::Program& program, Memory& memory)>;
 
-// Lowers the quantised model stored in a vectors file with all its boundaries, runs it and compares every stored boundary.
+// Lowers the quantised model stored in a vectors file with all its boundaries, runs it and compares every stored boundary; sums of
+// exponentials, which never leave the machine, with those of its scores.
 [[nodiscard]] Comparison validate_vectors(const std::string& path, const kernels::Target& target, const Machine& machine);
 
 }  // namespace systole::workloads

@@ -8,6 +8,8 @@
 
 #include "tiny_checkpoint.h"
 #include "workloads/quantise/accuracy.h"
+#include "workloads/quantise/constants.h"
+#include "workloads/quantise/layer_quantiser.h"
 #include "workloads/quantise/weight_scale.h"
 #include "workloads/reference/evaluate.h"
 #include "workloads/weights/checkpoint.h"
@@ -327,6 +329,106 @@ TEST(Quantiser, weights_that_cannot_be_served_are_named) {
         }),
         "q.0.");
   EXPECT_EQ(error_of([](FloatLayer&) {}), "accepted");
+}
+
+// Each of the checks that keep an integer in range, with weights that only it can refuse.
+TEST(CompileTimeChecks, fail_with_the_tensor_and_the_reason) {
+  const auto says = [](const std::string& error, const char* tensor, const char* reason) {
+    EXPECT_NE(error.find(tensor), std::string::npos) << error;
+    EXPECT_NE(error.find(reason), std::string::npos) << error;
+  };
+  const auto times = [](FloatLinear& linear, float factor) {
+    for (float& w : linear.w.data) w *= factor;
+  };
+  // Sums of exponentials: scores so small that no pre-shift makes them coarse enough.
+  says(error_of([&](FloatLayer& layer) { times(layer.attention.q, 1e-12F), times(layer.attention.k, 1e-12F); }), "q.0.at.0.sh",
+       "exponentials of scale");
+  // Halvings of the exponential: scores too coarse.
+  says(error_of([&](FloatLayer& layer) { times(layer.attention.q, 100.0F), times(layer.attention.k, 100.0F); }), "q.0.at.0.c",
+       "outside 64..8192");
+  // GELU.
+  says(error_of([&](FloatLayer& layer) { times(layer.up, 1e-18F); }), "q.0.ge.c", "need a pre-shift above 31");
+  // Biases beside products.
+  says(error_of([&](FloatLayer& layer) { times(layer.attention.q, 1e-9F), layer.attention.q.b[2] = 1e3F; }), "q.0.at.0.bq",
+       "does not fit int32");
+  says(error_of([&](FloatLayer& layer) { layer.down.b[3] = 1e8F; }), "q.0.W2", "does not fit int32");
+  // Residuals.
+  says(error_of([&](FloatLayer& layer) { times(layer.attention.o, 1e-12F); }), "q.0.ro", "the residual is up to");
+  // Scales that fp32 does not have.
+  says(error_of([](FloatLayer& layer) {
+         std::fill(layer.norm1.gamma.begin(), layer.norm1.gamma.end(), 1e-43F);
+         std::fill(layer.norm1.beta.begin(), layer.norm1.beta.end(), 0.0F);
+       }),
+       "q.0.n1.a", "no finite non-zero fp32 number");
+}
+
+TEST(CompileTimeChecks, of_parts_that_whole_models_never_reach) {
+  // LayerNorm without 64-bit sums.
+  const ModelConfig config = small(Architecture::Bert);
+  const QuantiseOptions options = options_for(12);
+  const LayerQuantiser layer(config, options, false, 64);
+  Int8Stream out;
+  const FloatNorm norm{std::vector<float>(config.d, 1.0F), std::vector<float>(config.d, 0.0F)};
+  try {
+    (void)layer.norm("q.3.n1", norm, 1e-20, {1.0, 3.0}, out);
+    ADD_FAILURE() << "accepted";
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("q.3.n1.sh': rows of standard deviation 1"), std::string::npos) << error.what();
+  }
+  EXPECT_NO_THROW((void)layer.norm("q.3.n1", norm, 1e-6, {1.0, 3.0}, out));
+  // Masks.
+  HeadWeights head;
+  head.exp.qln2 = 8192;
+  head.pre_shift = 11;
+  EXPECT_THROW((void)mask_magnitude(64, head), ConfigError);
+  head.pre_shift = 10;
+  EXPECT_LT(mask_magnitude(64, head), 1 << 30);
+}
+
+TEST(CompileTimeChecks, the_residual_stream_of_gpt2_fits_its_integers) {
+  const BentWeights weights(small(Architecture::Gpt2), [](FloatLayer& layer) {
+    for (float& w : layer.down.w.data) w *= 1e-12F;
+  });
+  try {
+    (void)quantise(weights, options_for(12));
+    ADD_FAILURE() << "accepted";
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("q.0.r2': the residual is up to"), std::string::npos) << error.what();
+  }
+}
+
+// What the pre-shift is for: the same constants without it wrap, and the counters say where.
+TEST(Negative, without_pre_shift_integers_overflow_and_nothing_is_left) {
+  ModelConfig config = small(Architecture::Bert);
+  config.layers = 1;
+  const RandomWeights weights(config, 3);
+  QuantisedModel model = quantise(weights, options_for(32));
+  const auto tokens = random_tokens(config, 32, 1, 50);
+  const auto measure = [&](reference::OverflowCounters& overflows) {
+    FloatComparison comparison(weights, model, tokens);
+    reference::evaluate(
+        model, embedded_inputs(weights, tokens), [&](const std::string& name, Tensor tensor) { comparison.see(name, tensor); }, overflows);
+    return comparison.output().sqnr_db();
+  };
+  reference::OverflowCounters none;
+  EXPECT_GT(measure(none), 20.0);
+  EXPECT_EQ(none.total(), 0U);
+  LayerWeights& layer = model.layers[0];
+  for (HeadWeights& head : layer.attention.heads) {
+    head.exp = exp_constants(std::ldexp(head.score_scale, -head.pre_shift));
+    head.probability_scale = static_cast<float>(127.0 / (static_cast<double>(head.exp.qb) * head.exp.qb + head.exp.qc));
+    head.pre_shift = 0;
+  }
+  layer.norm1.pre_shift = layer.norm2.pre_shift = 0;
+  const GeluConstants gelu = gelu_constants(layer.activation.in_scale, {});
+  layer.activation.pre_shift = 0;
+  layer.activation.qb = gelu.qb;
+  layer.activation.qc = gelu.qc;
+  layer.activation.scale = static_cast<float>(gelu.out_scale / layer.activation.out_scale);
+  reference::OverflowCounters overflows;
+  EXPECT_LT(measure(overflows), 10.0);
+  EXPECT_GT(overflows.gelu, 0U);
+  EXPECT_GT(overflows.total(), 100U);
 }
 
 TEST(Quantiser, options_out_of_range_are_refused) {
