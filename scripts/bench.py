@@ -175,9 +175,9 @@ def measure(options):
     layer = os.path.join(ROOT, "tests/bench/simulator/layer.yaml")
     for rows in (128, 512) if quick else (128, 512, 2048, 4096):
         run(f"layer of {rows} rows", layer, "--seq", str(rows), "--timing-only", "--skip-ahead", "off", times=repeat if rows <= 512 else 1)
-    run("gpt2 decode", "gpt2", "--seq", "8", "--generate", "4", *layers, "--timing-only", "--skip-ahead", "off", times=1)
+    run("gpt2 decode", "gpt2", "--seq", "8", "--generate", "4", "--no-head", *layers, "--timing-only", "--skip-ahead", "off", times=1)
     if not quick:
-        run("gpt2 with 1024 keys", "gpt2", "--seq", "1022", "--generate", "2", "--timing-only", times=1)
+        run("gpt2 with 1024 keys", "gpt2", "--seq", "1022", "--generate", "2", "--no-head", "--timing-only", times=1)
         run("host-paced", "bert-base", "--machine", "survey-baseline", "--seq", "512", "--timing-only", times=1)
     if numbers.get("sfu_share") is None:
         numbers["sfu_share"] = sfu_share(["bert-base", "--seq", "128", "--layers", "1", "--no-check", "--skip-ahead", "off"])
