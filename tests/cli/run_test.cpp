@@ -132,7 +132,7 @@ TEST(Validate, stored_vectors_are_equal) {
                                "--json", "-"});
   EXPECT_EQ(outcome.code, 0) << outcome.error;
   const Json json = Json::parse(outcome.out);
-  EXPECT_EQ(json.at("files").at(0).at("boundaries"), 26);
+  EXPECT_EQ(json.at("files").at(0).at("boundaries"), 28);
   EXPECT_EQ(json.at("files").at(0).at("mismatches"), 0);
 }
 

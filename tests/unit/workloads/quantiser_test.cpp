@@ -379,9 +379,9 @@ TEST(CompileTimeChecks, of_parts_that_whole_models_never_reach) {
   // Masks.
   HeadWeights head;
   head.exp.qln2 = 8192;
-  head.pre_shift = 11;
+  head.pre_shift = 12;
   EXPECT_THROW((void)mask_magnitude(64, head), ConfigError);
-  head.pre_shift = 10;
+  head.pre_shift = 11;
   EXPECT_LT(mask_magnitude(64, head), 1 << 30);
 }
 
