@@ -31,7 +31,7 @@ Results example() {
   r.accounts = {account("execute", 500, 200, 100, 200)};
   r.memory = {4096, 1024, 80};
   r.checks = CheckResult{24, 98304, 0, "", CheckResult::Float{0.9998, 33.2, 0.05, 0.9995, 31}};
-  r.performance = {0.5, 0.6, 64u << 20, 1234, "fast"};
+  r.performance = {{}, 0.5, 0.6, 64u << 20, 1234, "fast"};
   return r;
 }
 
