@@ -30,7 +30,7 @@ run_page() {
         command=${line#<!-- run: }
         command=${command% -->}
         printf '%s\n```\n$ %s\n' "$line" "$command"
-        (cd "$directory/walk" && PATH="$directory/bin:$PATH" sh -c "$command" 2>&1 </dev/null) | sed '/^simulated in/d'
+        (cd "$directory/walk" && PATH="$directory/bin:$PATH" sh -c "$command" 2>&1 </dev/null) | sed '/^simulated in/d; /^skip-ahead: /d'
         printf '```\n'
         skipping=yes
         ;;
