@@ -247,10 +247,12 @@ int run_reproduce(const Words& words) {
   if (access(request.directory.c_str(), W_OK) != 0)
     throw ConfigError(fmt::format("{}: {}", request.directory, std::strerror(errno)));
   for (const Experiment& experiment : kExperiments) {
-    if (name == "all" || name == experiment.name) experiment.run(request);
+    if (name != "all" && name != experiment.name) continue;
+    experiment.run(request);
+    // After each, so that an interrupted command leaves a page too.
+    if (name == "all") study::write_report(request.studies, request.directory);
   }
   if (name == "all") {
-    study::write_report(request.studies, request.directory);
     if (!request.quiet) fmt::print("all experiments on one page: {}/CASE_STUDY.md\n", request.directory);
     std::string missing;
     for (const char* each : kMissing) missing += (missing.empty() ? "" : ", ") + std::string(each);
