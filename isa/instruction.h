@@ -55,6 +55,15 @@ struct OpInfo {
 };
 
 [[nodiscard]] const std::vector<OpInfo>& table();
+// The consumer of an operation, as in its table entry.
+[[nodiscard]] constexpr Queue queue_of(Op op) {
+  constexpr Queue kQueues[] = {
+#define SYSTOLE_INSN(op, mnemonic, funct, match, queue, since, until, fields, text) Queue::queue,
+#include "isa/opcodes.def"
+#undef SYSTOLE_INSN
+  };
+  return kQueues[static_cast<unsigned>(op)];
+}
 [[nodiscard]] const OpInfo& info(Op op);
 
 // The operation of an instruction in an RTL revision (2023, 2025); nothing when the funct is unknown.

@@ -6,6 +6,7 @@
 #include "hw/datapath/gemm_array.h"
 #include "hw/params/machine.h"
 #include "hw/ports/array_links.h"
+#include "hw/ports/array_writes.h"
 #include "hw/ports/local_access.h"
 #include "sim/kernel/priority_merge.h"
 #include "sim/kernel/unit.h"
@@ -13,15 +14,17 @@
 
 namespace systole::hw {
 
-class SystolicArray : public Unit {
+class SystolicArray : public Unit, private ArrayWriteRuns::Source {
  public:
   // `write_back` is driven in the cycle of a row that is written; the value is written at once. Without `values` the same cycles result.
+  // With `runs`, rows that come out one after the other are announced there instead, and written before anybody looks at them.
   SystolicArray(const sc_core::sc_module_name& name, const MachineParams& params, ArrayLinks& links, Wire<ArrayWrite>& write_back,
-                PriorityMerge<Completion, kCompletionSources>& completions, GemmArray* values);
+                PriorityMerge<Completion, kCompletionSources>& completions, GemmArray* values, ArrayWriteRuns* runs = nullptr);
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
   void residual(Residual& r) override {
+    r.rest(!announced_.active);
     r(row_);
     r.count(rows_written_);
   }
@@ -29,7 +32,24 @@ class SystolicArray : public Unit {
   [[nodiscard]] std::uint64_t rows_written() const { return rows_written_; }
 
  private:
+  // An announcement that has not ended: rows of the run in front.
+  struct Announced {
+    Cycle first = 0;
+    unsigned count = 0;       // rows that come out, written or not
+    unsigned written = 0;     // of these, rows that are written somewhere: the first ones
+    unsigned settled = 0;     // of these, rows whose values are written
+    std::uint32_t row = 0;
+    std::uint32_t stride = 0;
+    std::uint16_t cols = 0;
+    bool accumulate = false;
+    bool active = false;
+  };
+  [[nodiscard]] bool announce(Cycle first, Cycle now, const MeshRows& run);
+  void come_out(Cycle now, MeshRows& run, unsigned rows);
+  void settle(Cycle now) override;
+  void fall_back(Cycle now) override;
   void write_row(Cycle now, const ArrayTag& tag, unsigned total_rows, const MeshRows& run);
+  void write_accumulator(const std::int32_t* from, std::int32_t* to, unsigned cols, bool accumulate);
   void write_value(const ArrayWrite& write, unsigned cols, const MeshRows& run, Cycle now);
 
   int dim_;
@@ -41,6 +61,8 @@ class SystolicArray : public Unit {
   Wire<ArrayWrite>& write_back_;
   PriorityMerge<Completion, kCompletionSources>& completions_;
   GemmArray* values_;
+  ArrayWriteRuns* runs_;
+  Announced announced_;
   unsigned row_ = 0;                  // output_counter
   std::uint64_t rows_written_ = 0;
 };

@@ -24,11 +24,14 @@ class CommandTracker {
   }
   void allocate(unsigned index, std::uint32_t work, const Completion& completion) {
     SYSTOLE_CHECK(!entries_[index].valid);
-    entries_[index] = {true, work, completion};
+    entries_[index] = {true, work, 0, completion};
   }
-  void returned(unsigned index, std::uint32_t work) {
+  // Work that has come back, as seen from cycle `from` on. True when it was the last.
+  bool returned(unsigned index, std::uint32_t work, Cycle from) {
     SYSTOLE_CHECK(entries_[index].valid && entries_[index].work_left >= work);
     entries_[index].work_left -= work;
+    entries_[index].seen_from = from;
+    return entries_[index].work_left == 0;
   }
 
   // Once per cycle, in two steps around the work that comes back in it: release what the completion port took in the cycle before, ...
@@ -39,7 +42,7 @@ class CommandTracker {
   // ... then offer the lowest completed entry. True when there is one: its fate is known in the next cycle.
   [[nodiscard]] bool offer_completed(Cycle now, Port& port, CompletionSource source) {
     if (offered_in_ == now) return true;
-    offered_ = completed();
+    offered_ = completed(now);
     if (!offered_) return false;
     offered_in_ = now;
     port.offer(source, now, entries_[*offered_].completion);
@@ -59,15 +62,16 @@ class CommandTracker {
 
  private:
   // Index of the lowest entry whose work is done.
-  [[nodiscard]] std::optional<unsigned> completed() const {
+  [[nodiscard]] std::optional<unsigned> completed(Cycle now) const {
     for (unsigned i = 0; i < entries_.size(); ++i) {
-      if (entries_[i].valid && entries_[i].work_left == 0) return i;
+      if (entries_[i].valid && entries_[i].work_left == 0 && entries_[i].seen_from <= now) return i;
     }
     return std::nullopt;
   }
   struct Entry {
     bool valid = false;
     std::uint32_t work_left = 0;
+    Cycle seen_from = 0;
     Completion completion;
   };
   std::vector<Entry> entries_;

@@ -7,10 +7,12 @@ namespace fields = isa::fields;
 
 LoadController::LoadController(const sc_core::sc_module_name& name, const MachineParams& params, Channel<IssuedCommand>& in_command,
                                Channel<LoadProgress>& in_progress, Channel<RowRequest>& out_row, Channel<ZeroRow>& out_zero,
-                               PriorityMerge<Completion, kCompletionSources>& completion)
+                               PriorityMerge<Completion, kCompletionSources>& completion, LoadRuns& load_runs)
     : Unit(name),
       params_(params),
       row_bits_(row_bits(params)),
+      cols_mask_((1u << mv_cols_bits(params)) - 1),
+      rows_mask_((1u << rows_bits(params)) - 1),
       in_command_(in_command),
       in_progress_(in_progress),
       out_row_(out_row),
@@ -25,13 +27,18 @@ LoadController::LoadController(const sc_core::sc_module_name& name, const Machin
   in_progress_.bind_reader(*this);
   out_row_.bind_writer(*this);
   out_zero_.bind_writer(*this);
+  load_runs.bind_counter(*this);
+}
+
+void LoadController::loaded(Cycle now, unsigned tracker, std::uint32_t bytes) {
+  if (tracker_.returned(tracker, bytes, now + 1)) wake_at(now + 1);
 }
 
 void LoadController::evaluate(Cycle now) {
   tracker_.release_granted(now, completion_, kCompletionLoad);
   if (in_progress_.front(now) != nullptr) {
     const LoadProgress progress = in_progress_.pop(now);
-    tracker_.returned(progress.tracker, progress.bytes);
+    tracker_.returned(progress.tracker, progress.bytes, now);
   }
   if (tracker_.offer_completed(now, completion_, kCompletionLoad)) wake_at(now + 1);
   step(now);
@@ -108,8 +115,8 @@ LoadController::Mvin LoadController::decode(const IssuedCommand& issued, Cycle n
   mvin.state = &states_[state];
   mvin.address = fields::Mvin::dram.get(i);
   mvin.local = isa::LocalAddress(static_cast<std::uint32_t>(fields::Mvin::local.get(i)));
-  mvin.cols = static_cast<std::uint32_t>(fields::Mvin::cols.get(i)) & ((1u << mv_cols_bits(params_)) - 1);
-  mvin.all_rows = static_cast<std::uint32_t>(fields::Mvin::rows.get(i)) & ((1u << rows_bits(params_)) - 1);
+  mvin.cols = static_cast<std::uint32_t>(fields::Mvin::cols.get(i)) & cols_mask_;
+  mvin.all_rows = static_cast<std::uint32_t>(fields::Mvin::rows.get(i)) & rows_mask_;
   mvin.zeros = mvin.address == 0;
   mvin.broadcast = mvin.state->stride == 0 && !mvin.zeros;
   mvin.rows = mvin.broadcast ? 1 : mvin.all_rows;
@@ -143,7 +150,7 @@ bool LoadController::request(Cycle now, const IssuedCommand& issued, const Mvin&
                          static_cast<std::uint8_t>(tracker_entry_), issued.command.sequence});
   } else {
     if (!out_row_.can_push(now)) return false;
-    RowRequest row;
+    RowRequest& row = out_row_.emplace(now);
     row.address = address;
     row.local = local;
     row.scale = mvin.state->scale;
@@ -154,7 +161,6 @@ bool LoadController::request(Cycle now, const IssuedCommand& issued, const Mvin&
     row.tracker = static_cast<std::uint8_t>(tracker_entry_);
     row.accumulator_width = mvin.accumulator_width;
     row.sequence = issued.command.sequence;
-    out_row_.push(now, row);
   }
   row_ = row_ + 1 == mvin.rows ? 0 : row_ + 1;
   return true;

@@ -6,6 +6,7 @@
 #include "hw/control/command_tracker.h"
 #include "hw/params/derived.h"
 #include "hw/ports/command.h"
+#include "hw/ports/load_runs.h"
 #include "hw/ports/row.h"
 #include "sim/kernel/channel.h"
 #include "sim/kernel/priority_merge.h"
@@ -13,11 +14,11 @@
 
 namespace systole::hw {
 
-class LoadController final : public Unit {
+class LoadController final : public Unit, private LoadRuns::Counter {
  public:
   LoadController(const sc_core::sc_module_name& name, const MachineParams& params, Channel<IssuedCommand>& in_command,
                  Channel<LoadProgress>& in_progress, Channel<RowRequest>& out_row, Channel<ZeroRow>& out_zero,
-                 PriorityMerge<Completion, kCompletionSources>& completion);
+                 PriorityMerge<Completion, kCompletionSources>& completion, LoadRuns& load_runs);
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
@@ -50,12 +51,15 @@ class LoadController final : public Unit {
   };
 
   [[nodiscard]] Mvin decode(const IssuedCommand& issued, Cycle now) const;
+  void loaded(Cycle now, unsigned tracker, std::uint32_t bytes) override;
   void configure(const isa::Instruction& instruction);
   [[nodiscard]] bool request(Cycle now, const IssuedCommand& issued, const Mvin& mvin);
   void step(Cycle now);
 
   const MachineParams params_;
   const int row_bits_;
+  const std::uint32_t cols_mask_;
+  const std::uint32_t rows_mask_;
   Channel<IssuedCommand>& in_command_;
   Channel<LoadProgress>& in_progress_;
   Channel<RowRequest>& out_row_;

@@ -38,6 +38,8 @@ StoreController::StoreController(const sc_core::sc_module_name& name, const Mach
     : Unit(name),
       params_(params),
       row_bits_(row_bits(params)),
+      cols_mask_((1u << mv_cols_bits(params)) - 1),
+      rows_mask_((1u << rows_bits(params)) - 1),
       in_command_(in_command),
       in_progress_(in_progress),
       out_row_(out_row),
@@ -55,7 +57,7 @@ StoreController::StoreController(const sc_core::sc_module_name& name, const Mach
 
 void StoreController::evaluate(Cycle now) {
   tracker_.release_granted(now, completion_, kCompletionStore);
-  if (in_progress_.front(now) != nullptr) tracker_.returned(in_progress_.pop(now).tracker, 1);
+  if (in_progress_.front(now) != nullptr) tracker_.returned(in_progress_.pop(now).tracker, 1, now);
   if (tracker_.offer_completed(now, completion_, kCompletionStore)) wake_at(now + 1);
   step(now);
 }
@@ -141,8 +143,8 @@ StoreController::Mvout StoreController::decode(const IssuedCommand& issued, Cycl
   Mvout mvout;
   mvout.address = fields::Mvout::dram.get(i);
   mvout.local = isa::LocalAddress(static_cast<std::uint32_t>(fields::Mvout::local.get(i)));
-  mvout.cols = static_cast<std::uint32_t>(fields::Mvout::cols.get(i)) & ((1u << mv_cols_bits(params_)) - 1);
-  mvout.rows = static_cast<std::uint32_t>(fields::Mvout::rows.get(i)) & ((1u << rows_bits(params_)) - 1);
+  mvout.cols = static_cast<std::uint32_t>(fields::Mvout::cols.get(i)) & cols_mask_;
+  mvout.rows = static_cast<std::uint32_t>(fields::Mvout::rows.get(i)) & rows_mask_;
   mvout.blocks = (mvout.cols + dim - 1) / dim;
   mvout.pooling = pool_.stride != 0;
   mvout.one_dimensional = !mvout.pooling && pool_.size != 0;

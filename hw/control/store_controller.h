@@ -56,6 +56,8 @@ class StoreController final : public Unit {
 
   const MachineParams params_;
   const int row_bits_;
+  const std::uint32_t cols_mask_;
+  const std::uint32_t rows_mask_;
   Channel<IssuedCommand>& in_command_;
   Channel<StoreProgress>& in_progress_;
   Channel<StoreRow>& out_row_;

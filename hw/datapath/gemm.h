@@ -21,7 +21,20 @@ struct GemmKernel {
   // `addend8` is read for kInt8 only. wrap keeps the low 32 - spare_bits bits, sign-extended.
   void (*multiply)(int dim, int rows, const std::int8_t* a, const std::uint8_t* packed, GemmAddend addend, const std::int8_t* addend8,
                    std::int32_t* out, int spare_bits);
+  // to[i] += words[i], in 32 bits that wrap. Returns how many sums did not fit.
+  std::uint32_t (*accumulate)(std::int32_t* to, const std::int32_t* words, int count);
 };
+
+// What every version of `accumulate` does; each version compiles it for its instructions.
+inline __attribute__((always_inline)) std::uint32_t accumulate_words(std::int32_t* __restrict to, const std::int32_t* __restrict words, int count) {
+  std::uint32_t wrapped = 0;
+  for (int i = 0; i < count; ++i) {
+    const auto sum = static_cast<std::int32_t>(static_cast<std::uint32_t>(to[i]) + static_cast<std::uint32_t>(words[i]));
+    wrapped += static_cast<std::uint32_t>((to[i] ^ sum) & (words[i] ^ sum)) >> 31;
+    to[i] = sum;
+  }
+  return wrapped;
+}
 
 // Every version that this CPU can run for arrays of this size; the last one is the fastest.
 [[nodiscard]] std::vector<const GemmKernel*> gemm_kernels(int dim);

@@ -63,6 +63,9 @@ class GemmArray {
   // of the request that have entered by now.
   [[nodiscard]] const std::int32_t* output(std::uint16_t request, int step, int entered);
 
+  // Adds `words` to accumulator rows.
+  void accumulate_rows(std::int32_t* to, const std::int32_t* words, int count) { plane_.count_overflows(kernel_->accumulate(to, words, count)); }
+
   [[nodiscard]] ValuePlane& plane() { return plane_; }
   // Partial sums that did not fit array.output_bits.
   [[nodiscard]] std::uint64_t overflows() const { return overflows_; }

@@ -71,9 +71,11 @@ SYSTOLE_TARGET void multiply(int dim, int rows, const std::int8_t* a, const std:
   for (; r < rows; ++r) multiply_rows<1>(dim, a + r * dim, packed, addend, behind(r), out + r * dim, shift);
 }
 
+SYSTOLE_TARGET std::uint32_t accumulate(std::int32_t* to, const std::int32_t* words, int count) { return accumulate_words(to, words, count); }
+
 }  // namespace
 
-const GemmKernel kGemmAvx2{"avx2", packed_bytes, pack, multiply};
+const GemmKernel kGemmAvx2{"avx2", packed_bytes, pack, multiply, accumulate};
 
 }  // namespace systole::hw
 #endif

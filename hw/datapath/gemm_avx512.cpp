@@ -89,9 +89,11 @@ SYSTOLE_TARGET void multiply(int dim, int rows, const std::int8_t* a, const std:
   }
 }
 
+SYSTOLE_TARGET std::uint32_t accumulate(std::int32_t* to, const std::int32_t* words, int count) { return accumulate_words(to, words, count); }
+
 }  // namespace
 
-const GemmKernel kGemmAvx512Vnni{"avx512-vnni", packed_bytes, pack, multiply};
+const GemmKernel kGemmAvx512Vnni{"avx512-vnni", packed_bytes, pack, multiply, accumulate};
 
 }  // namespace systole::hw
 #endif

@@ -56,9 +56,11 @@ void multiply(int dim, int rows, const std::int8_t* a, const std::uint8_t* packe
   }
 }
 
+std::uint32_t accumulate(std::int32_t* to, const std::int32_t* words, int count) { return accumulate_words(to, words, count); }
+
 }  // namespace
 
-const GemmKernel kGemmSse2{"sse2", packed_bytes, pack, multiply};
+const GemmKernel kGemmSse2{"sse2", packed_bytes, pack, multiply, accumulate};
 
 }  // namespace systole::hw
 #endif

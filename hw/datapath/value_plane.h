@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "hw/datapath/gemm.h"
 #include "hw/params/machine.h"
 #include "hw/ports/value_ref.h"
 #include "sim/base/memory.h"
@@ -23,14 +24,9 @@ class ValuePlane {
   [[nodiscard]] std::int32_t* accumulator_row(std::uint32_t row) { return accumulator_.data() + std::size_t{row} * dim_; }
   // to[i] += words[i], in 32 bits that wrap (AccumulatorMem.scala, AccPipe). Sums that did not fit are counted.
   void accumulate(std::int32_t* to, const std::int32_t* words, int count) {
-    std::uint32_t wrapped = 0;
-    for (int i = 0; i < count; ++i) {
-      const auto sum = static_cast<std::int32_t>(static_cast<std::uint32_t>(to[i]) + static_cast<std::uint32_t>(words[i]));
-      wrapped += static_cast<std::uint32_t>((to[i] ^ sum) & (words[i] ^ sum)) >> 31;
-      to[i] = sum;
-    }
-    accumulator_overflows_ += wrapped;
+    accumulator_overflows_ += accumulate_words(to, words, count);
   }
+  void count_overflows(std::uint32_t sums) { accumulator_overflows_ += sums; }
   [[nodiscard]] std::uint64_t accumulator_overflows() const { return accumulator_overflows_; }
 
   // A buffer for bytes that pass through queues in their order: it is used again when as many more have been taken as can be under way.

@@ -17,7 +17,7 @@ struct Packet {
 inline Packet best_packet(std::uint64_t address, int bytes_left, int beat_bytes, int max_bytes) {
   Packet best;
   for (int size = beat_bytes; size <= max_bytes; size *= 2) {
-    const int shift = static_cast<int>(address % static_cast<std::uint64_t>(size));
+    const int shift = static_cast<int>(address & static_cast<std::uint64_t>(size - 1));   // sizes are powers of two
     const int useful = std::min(size - shift, bytes_left);
     if (useful > best.useful) {
       best.address = address - static_cast<std::uint64_t>(shift);

@@ -5,17 +5,25 @@
 #include <algorithm>
 
 namespace systole::hw {
+namespace {
+
+constexpr std::uint32_t kIdentityScale = 0x3F800000;   // 1.0f
+
+}  // namespace
 
 ReadRequester::ReadRequester(const sc_core::sc_module_name& name, const MachineParams& params, TransactionTable& transactions,
-                             Tlb& tlb, ValuePlane* values, Channel<RowRequest>& in_row, Channel<RequestBeat>& out_request, BusyLine& busy)
+                             Tlb& tlb, ValuePlane* values, Channel<RowRequest>& in_row, Channel<RequestBeat>& out_request, BusyLine& busy,
+                             const LoadRuns& load_runs)
     : Unit(name),
       params_(params),
+      row_bits_(row_bits(params)),
       transactions_(transactions),
       tlb_(tlb),
       values_(values),
       in_row_(in_row),
       out_request_(out_request),
       busy_(busy),
+      load_runs_(load_runs),
       ledger_("dma_reader", {{"idle", StateKind::kIdle, "no row asked for"},
                              {"busy", StateKind::kBusy, "sends a request"},
                              {"no_transaction_id", StateKind::kStall, "as many requests as allowed are in flight"},
@@ -27,6 +35,7 @@ ReadRequester::ReadRequester(const sc_core::sc_module_name& name, const MachineP
 
 void ReadRequester::evaluate(Cycle now) {
   // A request that is not translated, or that the port refuses, goes round through the translation again, before new ones.
+  const bool empty = !to_tlb_ && !translated_;
   const bool missed = translated_ && tlb_.misses(DmaClient::kReader, now);
   const bool retry = translated_ && (missed || !out_request_.can_push(now));
   if (translated_ && !retry) out_request_.push(now, *translated_);
@@ -36,16 +45,28 @@ void ReadRequester::evaluate(Cycle now) {
   const bool take = row_.has_value() && id.has_value() && !retry;
   const Account retried = missed ? Account::kTlbMiss : Account::kPortBusy;
   Account account = row_ ? (retry ? retried : id ? Account::kBusy : Account::kNoTransactionId) : Account::kIdle;
-  if (!row_ && (to_tlb_ || translated_)) account = retry ? retried : Account::kBusy;
+  if (!row_ && (!empty || (ahead_ && now < ahead_until_))) account = retry ? retried : Account::kBusy;
 
-  std::optional<RequestBeat> entering;
-  if (retry) {
-    entering = translated_;
-  } else if (take) {
-    entering = take_packet(now, *id);
+  if (take && empty) {
+    const Packet packet = next_packet();
+    // Alone on its way, to the page of the request before: it will be translated, and there will be room.
+    if (load_runs_.enabled() && out_request_.empty() && tlb_.remembers(DmaClient::kReader, now, packet.address)) {
+      take_packet(*id, packet, out_request_.emplace(now + 2));
+      ahead_ = true;
+      ahead_until_ = now + 3;
+    } else {
+      take_packet(*id, packet, to_tlb_.emplace());
+    }
+  } else if (!empty) {
+    std::optional<RequestBeat> entering;
+    if (retry) {
+      entering = translated_;
+    } else if (take) {
+      take_packet(*id, next_packet(), entering.emplace());
+    }
+    translated_ = to_tlb_;
+    to_tlb_ = entering;
   }
-  translated_ = to_tlb_;
-  to_tlb_ = entering;
 
   const bool accepts = !row_.has_value();
   if (accepts && in_row_.front(now) != nullptr) {
@@ -54,31 +75,44 @@ void ReadRequester::evaluate(Cycle now) {
     bytes_requested_ = 0;
     if (account == Account::kIdle) account = Account::kBusy;
   }
-  busy_.set(now, transactions_.in_flight() != 0);
+  busy_.set(now, transactions_.any_in_flight(now));
   ledger_.enter(now, account);
-  // Without a transaction id the BeatMerger wakes us when it releases one.
-  const bool waiting_for_id = row_ && !to_tlb_ && !translated_ && !transactions_.free_entry(now) && transactions_.in_flight() != 0;
-  if ((row_ || to_tlb_ || translated_) && !waiting_for_id) wake_at(now + 1);
-  if (!row_ && !to_tlb_ && !translated_ && account != Account::kIdle) wake_at(now + 1);
-  if (waiting_for_id && account != Account::kNoTransactionId) wake_at(now + 1);
+  if (to_tlb_ || translated_) {
+    wake_at(now + 1);
+  } else if (row_) {
+    // Without a transaction id the BeatMerger wakes us when it releases one.
+    if (!transactions_.free_entry(now) && transactions_.any_in_flight(now)) {
+      ledger_.enter_later(now + 1, Account::kNoTransactionId);
+    } else {
+      wake_at(now + 1);
+    }
+  } else if (ahead_ && now < ahead_until_) {
+    ledger_.enter_later(ahead_until_, Account::kIdle);
+  } else if (account != Account::kIdle) {
+    ledger_.enter_later(now + 1, Account::kIdle);
+  }
 }
 
 // Cuts the next request off the row and reserves its transaction.
-RequestBeat ReadRequester::take_packet(Cycle, unsigned id) {
+Packet ReadRequester::next_packet() const {
   const int element = row_->accumulator_width ? kAccumulatorBytes : 1;
-  const int row_bytes = row_->accumulator_width ? accumulator_row_bytes(params_) : scratchpad_row_bytes(params_);
-  const int left = row_->cols * element - bytes_requested_;
-  const Packet packet = best_packet(address_, left, params_.dma.bus_bytes, params_.dma.max_bytes);
+  return best_packet(address_, row_->cols * element - bytes_requested_, params_.dma.bus_bytes, params_.dma.max_bytes);
+}
 
-  Transaction transaction;
+void ReadRequester::take_packet(unsigned id, const Packet& packet, RequestBeat& beat) {
+  const int row_bytes = row_->accumulator_width ? accumulator_row_bytes(params_) : scratchpad_row_bytes(params_);
+  const int left = row_->cols * (row_->accumulator_width ? kAccumulatorBytes : 1) - bytes_requested_;
+
+  Transaction& transaction = transactions_.allocate(id);
   transaction.shift = packet.shift;
   transaction.useful = packet.useful;
   transaction.first_byte = bytes_requested_ % row_bytes;
   transaction.request_bytes = packet.bytes;
   transaction.block_stride = row_->block_stride;
   LoadedRow& chunk = transaction.row;
-  chunk.row = row_->local.plus(row_->block_stride * static_cast<std::uint32_t>(bytes_requested_ / row_bytes), row_bits(params_))
-                  .row(row_bits(params_));
+  chunk = LoadedRow{};
+  chunk.row = row_->local.plus(row_->block_stride * static_cast<std::uint32_t>(bytes_requested_ / row_bytes), row_bits_)
+                  .row(row_bits_);
   chunk.scale = row_->scale;
   chunk.repeats = row_->repeats;
   chunk.len = row_->cols;
@@ -90,9 +124,8 @@ RequestBeat ReadRequester::take_packet(Cycle, unsigned id) {
   chunk.accumulator_width = row_->accumulator_width;
   chunk.sequence = row_->sequence;
   if (values_ != nullptr) chunk.values = values_->hold();
-  transactions_.allocate(id, transaction);
 
-  RequestBeat beat;
+  beat = RequestBeat{};
   beat.address = packet.address;
   beat.opcode = TlOpcodeA::kGet;
   beat.lg_size = static_cast<std::uint8_t>(packet.lg_bytes);
@@ -100,6 +133,9 @@ RequestBeat ReadRequester::take_packet(Cycle, unsigned id) {
   beat.source = static_cast<std::uint16_t>(id);
   beat.useful_first = static_cast<std::uint8_t>(packet.shift);
   beat.useful_bytes = static_cast<std::uint8_t>(packet.useful);
+  beat.plain_rows = load_runs_.enabled() && !chunk.to_accumulator && row_bytes == params_.dma.bus_bytes && packet.shift == 0 &&
+                    packet.useful == packet.bytes && transaction.first_byte == 0 && chunk.scale == kIdentityScale && chunk.repeats == 0 &&
+                    chunk.pixel_repeats == 1;
   beat.values = chunk.values;
   beat.sequence = row_->sequence;
 
@@ -108,20 +144,21 @@ RequestBeat ReadRequester::take_packet(Cycle, unsigned id) {
   address_ += static_cast<std::uint64_t>(packet.useful);
   bytes_requested_ += packet.useful;
   if (packet.useful >= left) row_.reset();
-  return beat;
 }
 
 std::string ReadRequester::state_text() const {
-  if (!row_ && transactions_.in_flight() == 0) return {};
-  return fmt::format("row pending: {}, requests in flight: {} of {}", row_ ? "yes" : "no", transactions_.in_flight(),
+  if (!row_ && transactions_.in_use() == 0) return {};
+  return fmt::format("row pending: {}, requests in flight: {} of {}", row_ ? "yes" : "no", transactions_.in_use(),
                      params_.dma.max_in_flight);
 }
 
 BeatMerger::BeatMerger(const sc_core::sc_module_name& name, const MachineParams& params, TransactionTable& transactions,
                        ReadRequester& requester, ValuePlane* values, Channel<ResponseBeat>& in_response, Channel<LoadedRow>& out_row,
-                       Channel<LoadedRow>& out_accumulator_row, BusyLine& busy)
+                       Channel<LoadedRow>& out_accumulator_row, BusyLine& busy,
+                       LoadRuns& load_runs)
     : Unit(name),
       params_(params),
+      row_bits_(row_bits(params)),
       transactions_(transactions),
       requester_(requester),
       values_(values),
@@ -129,6 +166,7 @@ BeatMerger::BeatMerger(const sc_core::sc_module_name& name, const MachineParams&
       out_row_(out_row),
       out_accumulator_row_(out_accumulator_row),
       busy_(busy),
+      load_runs_(load_runs),
       ledger_("beat_merger", {{"idle", StateKind::kIdle, "no answer from memory"},
                               {"busy", StateKind::kBusy, "takes a beat or passes on a row"},
                               {"scaler_full", StateKind::kStall, "a row waits for the scaler in front of the local memories"}}) {
@@ -158,7 +196,7 @@ void BeatMerger::send(Cycle now) {
   row.first_byte = static_cast<std::uint16_t>(offset);
   row.bytes = static_cast<std::uint16_t>(std::min(room, current_->useful - bytes_sent_));
   const int block = (current_->first_byte + bytes_sent_) / row_bytes;
-  row.row = (row.row + current_->block_stride * static_cast<std::uint32_t>(block)) & ((1u << row_bits(params_)) - 1);
+  row.row = (row.row + current_->block_stride * static_cast<std::uint32_t>(block)) & ((1u << row_bits_) - 1);
   bytes_sent_ = std::min(bytes_sent_ + room, current_->useful);
   row.last = bytes_sent_ == current_->useful;
   if (values_ != nullptr) {
@@ -169,8 +207,46 @@ void BeatMerger::send(Cycle now) {
   (goes_to_accumulator_path(row) ? out_accumulator_row_ : out_row_).push(now, row);
 }
 
+// The beats of a run come in from now on, one per cycle, and each leaves as a row in the cycle behind it.
+void BeatMerger::take_run(Cycle now, const ResponseBeat& beat) {
+  const Transaction& transaction = transactions_.at(beat.source);
+  LoadRun& run = load_runs_.emplace();
+  run.first = now + 1 + load_runs_.lag();
+  run.count = beat.run;
+  run.row = transaction.row.row;
+  run.stride = transaction.block_stride;
+  run.mask = static_cast<std::uint32_t>(scratchpad_rows(params_)) - 1;
+  run.tracker = transaction.row.tracker;
+  run.bytes = transaction.row.bytes_read;
+  run.values = transaction.row.values;
+  run.settled = 0;
+  load_runs_.announce();
+  run_last_row_ = now + beat.run;
+  run_announced_ = true;
+  ledger_.enter(now, Account::kBusy);
+  ledger_.enter_later(run_last_row_ + 1, Account::kIdle);
+  const Cycle last_beat = run_last_row_ - 1;
+  transactions_.release(beat.source, last_beat);
+  requester_.wake_at(last_beat + 1);
+  if (last_beat == now) {
+    busy_.set(now, transactions_.any_in_flight(now));
+  } else if (transactions_.in_use() == 0) {
+    wake_at(last_beat);   // the reader may have nothing in flight then
+  }
+}
+
+void BeatMerger::release(Cycle now, unsigned transaction) {
+  transactions_.release(transaction, now);
+  busy_.set(now, transactions_.any_in_flight(now));
+  requester_.wake_at(now + 1);
+}
+
 void BeatMerger::evaluate(Cycle now) {
-  const bool was_active = current_.has_value();
+  if (run_announced_ && now < run_last_row_) {
+    if (now + 1 == run_last_row_) busy_.set(now, transactions_.any_in_flight(now));
+    return;
+  }
+  const bool was_active = current_.has_value() || (run_announced_ && now <= run_last_row_);
   bool sent = false;
   bool blocked = false;
   bool accepts_next = !current_.has_value();
@@ -202,6 +278,10 @@ void BeatMerger::evaluate(Cycle now) {
       const ResponseBeat taken = in_response_.pop(now);
       if (taken.first) {
         drop_current();
+        if (taken.run != 0) {
+          take_run(now, taken);
+          return;
+        }
         current_ = transactions_.at(taken.source);
         bytes_read_ = 0;
         bytes_sent_ = 0;
@@ -210,11 +290,7 @@ void BeatMerger::evaluate(Cycle now) {
       bytes_read_ = std::min(bytes_read_ + params_.dma.bus_bytes, current_->request_bytes);
       // The final beat of a request whose useful bytes were all sent before this cycle retires it at once.
       if (!taken.first && all_sent && params_.dma.bus_bytes >= current_->request_bytes - bytes_read_before) retire = true;
-      if (taken.last) {
-        transactions_.release(taken.source, now);
-        busy_.set(now, transactions_.in_flight() != 0);
-        requester_.wake_at(now + 1);
-      }
+      if (taken.last) release(now, taken.source);
     }
   }
   if (retire) drop_current();
@@ -224,7 +300,9 @@ void BeatMerger::evaluate(Cycle now) {
 }
 
 void BeatMerger::drop_current() {
-  if (current_ && values_ != nullptr) values_->end_use(current_->row.values);
+  if (!current_) return;
+  if (values_ != nullptr) values_->end_use(current_->row.values);
+  if (load_runs_.enabled()) --load_runs_.other_answers;
   current_.reset();
 }
 

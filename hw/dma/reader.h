@@ -10,6 +10,7 @@
 #include "hw/dma/transaction_table.h"
 #include "hw/params/derived.h"
 #include "hw/ports/burst.h"
+#include "hw/ports/load_runs.h"
 #include "hw/ports/row.h"
 #include "sim/kernel/busy_line.h"
 #include "sim/kernel/channel.h"
@@ -20,12 +21,14 @@ namespace systole::hw {
 class ReadRequester final : public Unit {
  public:
   ReadRequester(const sc_core::sc_module_name& name, const MachineParams& params, TransactionTable& transactions, Tlb& tlb,
-                ValuePlane* values, Channel<RowRequest>& in_row, Channel<RequestBeat>& out_request, BusyLine& busy);
+                ValuePlane* values, Channel<RowRequest>& in_row, Channel<RequestBeat>& out_request, BusyLine& busy,
+                const LoadRuns& load_runs);
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
   void residual(Residual& r) override {
-    r.rest(!row_ && !to_tlb_ && !translated_ && transactions_.in_flight() == 0);
+    r.rest(!row_ && !to_tlb_ && !translated_ && !transactions_.any_in_flight(r.now()));
+    r.rest(!ahead_ || ahead_until_ <= r.now());
     r.count(requests_);
     r.count(bytes_);
     busy_.residual(r);
@@ -38,21 +41,26 @@ class ReadRequester final : public Unit {
  private:
   enum class Account : std::uint8_t { kIdle, kBusy, kNoTransactionId, kPortBusy, kTlbMiss };
 
-  [[nodiscard]] RequestBeat take_packet(Cycle now, unsigned id);
+  [[nodiscard]] Packet next_packet() const;
+  void take_packet(unsigned id, const Packet& packet, RequestBeat& beat);
 
   const MachineParams params_;
+  const int row_bits_;
   TransactionTable& transactions_;
   Tlb& tlb_;
   ValuePlane* values_;
   Channel<RowRequest>& in_row_;
   Channel<RequestBeat>& out_request_;
   BusyLine& busy_;
+  const LoadRuns& load_runs_;
 
   std::optional<RowRequest> row_;        // request register
   std::uint64_t address_ = 0;            // of the next byte
   int bytes_requested_ = 0;
   std::optional<RequestBeat> to_tlb_;    // one-entry queue in front of the translation
   std::optional<RequestBeat> translated_;
+  bool ahead_ = false;                   // a request was handed on before its time; in the cycles before ahead_until_ it is still here
+  Cycle ahead_until_ = 0;
   std::uint64_t requests_ = 0;
   std::uint64_t bytes_ = 0;
   Ledger ledger_;
@@ -62,12 +70,13 @@ class BeatMerger final : public Unit {
  public:
   // The answer's last beat releases the transaction and wakes `requester`.
   BeatMerger(const sc_core::sc_module_name& name, const MachineParams& params, TransactionTable& transactions, ReadRequester& requester, ValuePlane* values,
-             Channel<ResponseBeat>& in_response, Channel<LoadedRow>& out_row, Channel<LoadedRow>& out_accumulator_row, BusyLine& busy);
+             Channel<ResponseBeat>& in_response, Channel<LoadedRow>& out_row, Channel<LoadedRow>& out_accumulator_row, BusyLine& busy,
+             LoadRuns& load_runs);
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
   void residual(Residual& r) override {
-    r.rest(!current_);
+    r.rest(!current_ && (!run_announced_ || run_last_row_ < r.now()) && load_runs_.quiet(r.now()));
     ledger_.residual(r);
   }
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
@@ -75,12 +84,15 @@ class BeatMerger final : public Unit {
  private:
   enum class Account : std::uint8_t { kIdle, kBusy, kScalerFull };
 
+  void take_run(Cycle now, const ResponseBeat& beat);
+  void release(Cycle now, unsigned transaction);
   [[nodiscard]] bool can_send() const;
   void send(Cycle now);
   void drop_current();
   [[nodiscard]] bool goes_to_accumulator_path(const LoadedRow& row) const;
 
   const MachineParams params_;
+  const int row_bits_;
   TransactionTable& transactions_;
   ReadRequester& requester_;
   ValuePlane* values_;
@@ -88,6 +100,10 @@ class BeatMerger final : public Unit {
   Channel<LoadedRow>& out_row_;
   Channel<LoadedRow>& out_accumulator_row_;
   BusyLine& busy_;
+
+  LoadRuns& load_runs_;
+  Cycle run_last_row_ = 0;              // cycle in which the last row of the last announced run leaves
+  bool run_announced_ = false;          // run_last_row_ is valid
 
   std::optional<Transaction> current_;
   int bytes_read_ = 0;    // raw bytes received of the current request

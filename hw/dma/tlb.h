@@ -19,6 +19,12 @@ class Tlb {
     Client& c = clients_[index(client)];
     c.request = {now, valid, address >> kPageBits, c.valid && c.page == address >> kPageBits};
   }
+  // A request for this address in the next cycle, of a client that has none under way, will be translated at once.
+  [[nodiscard]] bool remembers(DmaClient client, Cycle now, std::uint64_t address) {
+    resolve(now);
+    const Client& c = clients_[index(client)];
+    return c.valid && c.page == address >> kPageBits;
+  }
   // The answer in this cycle to the request wires of the cycle before: translated, or to be asked again.
   [[nodiscard]] bool misses(DmaClient client, Cycle now) {
     resolve(now);

@@ -21,42 +21,60 @@ struct Transaction {
 
 class TransactionTable {
  public:
-  explicit TransactionTable(int entries) : entries_(static_cast<std::size_t>(entries)) {}
+  explicit TransactionTable(int entries)
+      : entries_(static_cast<std::size_t>(entries)), taken_((entries_.size() + 63) / 64, 0), leaving_(entries_.size()) {
+    if (entries_.size() % 64 != 0) taken_.back() = ~std::uint64_t{0} << (entries_.size() % 64);   // entries that do not exist
+  }
 
   // The lowest entry that is free in this cycle; one released in this cycle is not.
-  [[nodiscard]] std::optional<unsigned> free_entry(Cycle now) const {
-    if (in_flight_ == entries_.size()) return std::nullopt;
-    for (unsigned i = 0; i < entries_.size(); ++i) {
-      if (!entries_[i].valid && entries_[i].released != now) return i;
+  [[nodiscard]] std::optional<unsigned> free_entry(Cycle now) {
+    while (leaving_size_ != 0 && leaving_[leaving_head_].free_from <= now) {
+      const unsigned index = leaving_[leaving_head_].index;
+      taken_[index / 64] &= ~(std::uint64_t{1} << (index % 64));
+      leaving_head_ = leaving_head_ + 1 == leaving_.size() ? 0 : leaving_head_ + 1;
+      --leaving_size_;
+    }
+    for (unsigned word = 0; word < taken_.size(); ++word) {
+      if (~taken_[word] != 0) return word * 64 + static_cast<unsigned>(__builtin_ctzll(~taken_[word]));
     }
     return std::nullopt;
   }
-  void allocate(unsigned index, const Transaction& transaction) {
-    SYSTOLE_CHECK(!entries_[index].valid);
-    entries_[index].valid = true;
-    entries_[index].transaction = transaction;
-    ++in_flight_;
+  // The transaction of a free entry that is taken now, to be filled in.
+  [[nodiscard]] Transaction& allocate(unsigned index) {
+    taken_[index / 64] |= std::uint64_t{1} << (index % 64);
+    ++in_use_;
+    return entries_[index];
   }
   [[nodiscard]] const Transaction& at(unsigned index) const {
-    SYSTOLE_CHECK(entries_[index].valid);
-    return entries_[index].transaction;
+    SYSTOLE_CHECK((taken_[index / 64] >> (index % 64) & 1u) != 0);
+    return entries_[index];
   }
-  void release(unsigned index, Cycle now) {
-    SYSTOLE_CHECK(entries_[index].valid);
-    entries_[index].valid = false;
-    entries_[index].released = now;
-    --in_flight_;
+  // The last beat is taken in cycle `at`, the running one or a later one; releases are announced in their order.
+  void release(unsigned index, Cycle at) {
+    SYSTOLE_CHECK(in_use_ != 0 && at >= last_release_);
+    const std::size_t slot = leaving_head_ + leaving_size_;
+    leaving_[slot < leaving_.size() ? slot : slot - leaving_.size()] = {at + 1, index};
+    ++leaving_size_;
+    last_release_ = at;
+    --in_use_;
   }
-  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  // Requests whose last beat has not been taken by the end of this cycle.
+  [[nodiscard]] bool any_in_flight(Cycle now) const { return in_use_ != 0 || last_release_ > now; }
+  // Of those, requests whose last beat is not announced.
+  [[nodiscard]] std::size_t in_use() const { return in_use_; }
 
  private:
-  struct Entry {
-    bool valid = false;
-    Cycle released = kNever;
-    Transaction transaction;
+  std::vector<Transaction> entries_;
+  struct Leaving {
+    Cycle free_from = 0;
+    unsigned index = 0;
   };
-  std::vector<Entry> entries_;
-  std::size_t in_flight_ = 0;
+  std::vector<std::uint64_t> taken_;   // one bit per entry
+  std::vector<Leaving> leaving_;       // ring: released, but still taken
+  std::size_t leaving_head_ = 0;
+  std::size_t leaving_size_ = 0;
+  std::size_t in_use_ = 0;
+  Cycle last_release_ = 0;
 };
 
 }  // namespace systole::hw

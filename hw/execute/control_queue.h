@@ -80,11 +80,17 @@ class ControlQueue {
     ++entries_;
   }
   // From now on one entry per cycle, until end() or cut().
-  void begin(const ControlSegment& segment) {
-    SYSTOLE_CHECK(!growing_);
-    append(segment);
+  // `segment` was filled in where next() says.
+  void begin() {
+    SYSTOLE_CHECK(!growing_ && size_ < segments_.size());
+    ++size_;
     growing_ = true;
   }
+  void begin(const ControlSegment& segment) {
+    next() = segment;
+    begin();
+  }
+  [[nodiscard]] ControlSegment& next() { return segments_[(head_ + size_) & mask()]; }
   // The last entry is pushed in this cycle.
   void end() {
     entries_ += tail().count;

@@ -28,7 +28,7 @@ constexpr unsigned bit(unsigned operand) { return 1u << operand; }
 }  // namespace
 
 ExecuteController::ExecuteController(const sc_core::sc_module_name& name, const MachineParams& params, Channel<IssuedCommand>& commands,
-                                     ExecuteLinks& execute, ArrayLinks& array, Wire<BanksReady>& banks_ready,
+                                     ExecuteLinks& execute, ArrayLinks& array, BankPort& banks,
                                      PriorityMerge<Completion, kCompletionSources>& completions, BusyLine& busy, GemmArray* values,
                                      HazardLog* hazards)
     : Unit(name),
@@ -42,17 +42,16 @@ ExecuteController::ExecuteController(const sc_core::sc_module_name& name, const 
       commands_(commands),
       execute_(execute),
       array_(array),
-      banks_ready_(banks_ready),
+      banks_(banks),
       completions_(completions),
       busy_(busy),
       values_(values),
       hazards_(hazards),
       single_ported_(params.scratchpad.ports == 1),
       ledger_("execute", execute_states()) {
-  commands_.bind_reader(*this);
+  commands_.bind_reader(*this, &wants_commands_);
   execute_.controller = this;
   array_.tags.bind_controller(*this);
-  banks_ready.bind_reader(*this);
   update_steering();
 }
 
@@ -93,9 +92,15 @@ void ExecuteController::evaluate(Cycle now) {
   }
   // Clearing wins over a new entry of the same cycle (order of the assignments in ExecuteController.scala).
   if (completes >= 0) pending_[static_cast<unsigned>(completes)].valid = false;
-  if (completes >= 0 || pending_[0].valid || pending_[1].valid) wake_at(now + 1);
+  if (pending_[0].valid || pending_[1].valid || (completes >= 0 && !running_)) wake_at(now + 1);
   if (running_) return;
-  array_.tags.set_controller_waits(state_ == State::kWait);
+  // Right behind an operation we look again anyway; what happens before that turn in its cycle must not be missed.
+  const bool looks_again = finished_ == now;
+  const bool waits = state_ == State::kWait && !looks_again;
+  array_.tags.set_controller_waits(waits);
+  if (waits && array_.tags.changed_in(now)) wake_at(now + 1);
+  if (!looks_again && !wants_commands_ && !commands_.empty()) wake_at(now + 1);
+  wants_commands_ = !looks_again;
   update_busy(now);
 }
 
@@ -322,11 +327,12 @@ void ExecuteController::start(Cycle now, MeshOpKind kind) {
 
 // All operands in different banks, each in one bank, all of them ready: then every row step fires, until a bank or the queue stops it.
 bool ExecuteController::begin_run(Cycle now) {
-  if (!single_ported_ || accumulator_ != 0 || started_ != 0) return false;
+  if (!single_ported_ || execute_.row_by_row || accumulator_ != 0 || started_ != 0) return false;
   const unsigned size = execute_.control.size(now);
   if (size >= execute_.control.capacity()) return false;
   const auto dim = static_cast<unsigned>(dim_);
-  ControlSegment segment;
+  ControlSegment& segment = execute_.control.next();
+  segment = ControlSegment{};
   std::uint32_t first_row[kOperands] = {0, 0, 0};
   run_banks_ = 0;
   for (unsigned x = 0; x < kOperands; ++x) {
@@ -347,23 +353,28 @@ bool ExecuteController::begin_run(Cycle now) {
     segment.reads_to[x] = static_cast<std::uint16_t>(x == kOperandD ? dim : rows);
     run_last_read_[x] = segment.reads_to[x];
   }
-  const BanksReady* ready = banks_ready_.get(now);
-  if (ready != nullptr && (~ready->mask & run_banks_) != 0) return false;
+  if ((~banks_.ready(now) & run_banks_) != 0) return false;
 
   running_ = true;
+  wants_commands_ = false;
+  array_.tags.set_controller_waits(false);
+  execute_.watched = run_banks_;
   run_start_ = now;
   segment.start = now;
   segment.count = static_cast<std::uint16_t>(rows_total_);
   segment.op = op_;
   segment.propagate = kind_ == MeshOpKind::kPreload ? in_prop_flush(now) : compute_flips_;
   const bool idle = execute_.control.empty();
-  execute_.control.begin(segment);
+  execute_.control.begin();
   if (idle) execute_.mesh_input->wake_at(execute_.control.due());
   // The array input may be asleep, waiting for room in the tag queue.
   if (!execute_.control.followed_by_input()) wake_at(now + std::min<Cycle>(rows_total_ - 1, execute_.control.capacity() - size));
   wake_at(now + rows_total_ - 1);
+  const Cycle refusal = banks_.first_refusal(run_banks_, now + 1, now + rows_total_ - 1);
+  if (refusal != kNever) wake_at(refusal);
   ledger_.enter(now, ExecuteState::kBusy);
   if (values_ != nullptr) {
+    banks_.settle(now);
     for (unsigned x = 0; x < kOperands; ++x) {
       if ((live_ & bit(x)) == 0) continue;
       values_->fetch_all(op_, static_cast<Operand>(x), first_row[x], x == kOperandA ? a_stride_ : 1, static_cast<int>(fetch_[x].rows),
@@ -376,17 +387,17 @@ bool ExecuteController::begin_run(Cycle now) {
 void ExecuteController::run(Cycle now) {
   const auto done = static_cast<unsigned>(now - run_start_);
   bool stops = !execute_.control.can_push(now);
-  const BanksReady* ready = banks_ready_.get(now);
-  if (ready != nullptr && (~ready->mask & run_banks_) != 0) {
+  const std::uint32_t ready = banks_.ready(now);
+  if ((~ready & run_banks_) != 0) {
     for (unsigned x = 0; x < kOperands; ++x) {
       if ((live_ & bit(x)) == 0 || done >= run_last_read_[x]) continue;
       const std::uint32_t bank = (fetch_[x].row & scratchpad_mask_) >> bank_shift_;
-      if ((ready->mask >> bank & 1u) == 0) stops = true;
+      if ((ready >> bank & 1u) == 0) stops = true;
     }
   }
   if (stops) {
     // From here on step by step. Rows from `done` on are fetched anew: a write that stops the run may change them.
-    running_ = false;
+    leave_run();
     count_reads(done);
     execute_.control.cut(done);
     execute_.mesh_input->wake_at(now + 1);
@@ -396,12 +407,21 @@ void ExecuteController::run(Cycle now) {
     step(now);
     return;
   }
-  if (done + 1 < rows_total_) return;
-  running_ = false;
+  if (done + 1 < rows_total_) {
+    const Cycle refusal = banks_.first_refusal(run_banks_, now + 1, run_start_ + rows_total_ - 1);
+    if (refusal != kNever) wake_at(refusal);
+    return;
+  }
+  leave_run();
   count_reads(rows_total_);
   execute_.control.end();
   wake_at(now + 1);
   finish(now);
+}
+
+void ExecuteController::leave_run() {
+  running_ = false;
+  execute_.watched = 0;
 }
 
 // Rows that the first `steps` steps of a run have read.
@@ -475,10 +495,11 @@ void ExecuteController::step(Cycle now) {
 
   const unsigned reads = valid & real;
   unsigned fire = valid;
-  const BanksReady* ready = banks_ready_.get(now);
+  const std::uint32_t ready = banks_.ready(now);
+  if (values_ != nullptr && reads != 0) banks_.settle(now);
   for (unsigned x = 0; x < kOperands; ++x) {
     if ((reads & bit(x)) == 0) continue;
-    if (ready != nullptr && (ready->mask >> bank[x] & 1u) == 0) {
+    if ((ready >> bank[x] & 1u) == 0) {
       fire &= ~bit(x);
       continue;
     }
@@ -521,6 +542,7 @@ void ExecuteController::step(Cycle now) {
 void ExecuteController::finish(Cycle now) {
   started_ = 0;
   state_ = State::kWait;
+  finished_ = now;
   const IssuedCommand& h0 = *commands_.peek(now, 0);
   const bool output_stationary = !array_.config.weight_stationary;
   ++counters_.operations;
@@ -569,6 +591,9 @@ std::string ExecuteController::state_text() const {
 void ExecuteController::residual(Residual& r) {
   r.rest(state_ == State::kWait && !running_ && started_ == 0 && !pending_[0].valid && !pending_[1].valid);
   r.rest(execute_.control.empty() && !execute_.control.growing() && !execute_.control.followed_by_input() && !execute_.flush);
+  r.rest(execute_.watched == 0);
+  r.time(finished_);
+  r(wants_commands_);
   r.time(taken_at_);
   r(commands_left_);
   r(a_transpose_);

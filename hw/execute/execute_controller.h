@@ -10,12 +10,11 @@
 #include "hw/ports/array_links.h"
 #include "hw/ports/command.h"
 #include "hw/ports/hazard_log.h"
-#include "hw/ports/local_access.h"
+#include "hw/ports/operand_port.h"
 #include "sim/kernel/busy_line.h"
 #include "sim/kernel/channel.h"
 #include "sim/kernel/priority_merge.h"
 #include "sim/kernel/unit.h"
-#include "sim/kernel/wire.h"
 #include "sim/stats/ledger.h"
 
 namespace systole::hw {
@@ -47,7 +46,7 @@ class ExecuteController : public Unit {
  public:
   // `commands`: the command queue, filled by TransposeUnroller. Without `values` the same cycles result; `hazards` may be null.
   ExecuteController(const sc_core::sc_module_name& name, const MachineParams& params, Channel<IssuedCommand>& commands, ExecuteLinks& execute,
-                    ArrayLinks& array, Wire<BanksReady>& banks_ready, PriorityMerge<Completion, kCompletionSources>& completions,
+                    ArrayLinks& array, BankPort& banks, PriorityMerge<Completion, kCompletionSources>& completions,
                     BusyLine& busy, GemmArray* values, HazardLog* hazards);
 
   // Throws ModelError for operations that hang the RTL or whose result it does not define.
@@ -86,6 +85,7 @@ class ExecuteController : public Unit {
   void start(Cycle now, MeshOpKind kind);
   bool begin_run(Cycle now);
   void run(Cycle now);
+  void leave_run();
   void count_reads(unsigned steps);
   void step(Cycle now);
   void finish(Cycle now);
@@ -112,7 +112,7 @@ class ExecuteController : public Unit {
   Channel<IssuedCommand>& commands_;
   ExecuteLinks& execute_;
   ArrayLinks& array_;
-  const Wire<BanksReady>& banks_ready_;
+  BankPort& banks_;
   PriorityMerge<Completion, kCompletionSources>& completions_;
   BusyLine& busy_;
   GemmArray* values_;
@@ -147,6 +147,8 @@ class ExecuteController : public Unit {
   // A run: the operation's steps follow one another without a hitch, so nobody looks at them until the last one, or until a bank is not
   // ready or the control queue is full.
   bool running_ = false;
+  Cycle finished_ = kNever;               // the last operation's last row was fetched
+  bool wants_commands_ = true;            // a command that comes in is looked at
   Cycle run_start_ = 0;
   std::uint32_t run_banks_ = 0;           // one bit per bank that is read
   unsigned run_last_read_[kOperands] = {0, 0, 0};   // steps from here on do not read

@@ -40,11 +40,16 @@ struct ExecuteLinks final : OperandPort {
                 params.scratchpad.response_queue != 0 ? 2 : static_cast<Cycle>(params.scratchpad.read_delay) + 1),
         ops(operand_buffers(params)) {}
 
+  [[nodiscard]] std::uint32_t watched_banks() const override { return watched; }
+  void refused(Cycle at) override { controller->wake_at(at); }
   [[nodiscard]] bool reads(Cycle now, std::uint32_t bank) const override { return control.reads(now, bank); }
   [[nodiscard]] bool holds_latch(Cycle now, std::uint32_t bank) const override { return control.holds_latch(now, bank); }
 
   ControlQueue control;
   std::vector<MeshOp> ops;         // ring; as many as operand buffers, and with the same numbers
+
+  bool row_by_row = false;         // every row step is pushed by itself
+  std::uint32_t watched = 0;       // see OperandPort::watched_banks
 
   // Registers of ExecuteController, set after MeshInput has had its turn.
   bool flush = false;              // state FLUSH: a flush is offered when the control queue is empty

@@ -52,7 +52,7 @@ void MeshInput::evaluate(Cycle now) {
     flush_ = (flush_ - 1) & 3u;
   }
   if (leaves) {
-    if (!execute_.control.can_push(now)) execute_.controller->wake_at(now);
+    if (!execute_.control.growing() && !execute_.control.can_push(now)) execute_.controller->wake_at(now);
     // A segment without a hitch that covers the whole operation needs no look until its last row.
     const bool whole = request_fires_now && head->count > 1 && head->taken == 0 && head->count == total_rows_ && fired == kAll &&
                        now >= head->start + execute_.control.latency();

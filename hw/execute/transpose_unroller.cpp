@@ -11,11 +11,14 @@ constexpr std::uint64_t kGarbage = isa::LocalAddress::kGarbage;
 
 TransposeUnroller::TransposeUnroller(const sc_core::sc_module_name& name, Channel<IssuedCommand>& input, Channel<IssuedCommand>& output)
     : Unit(name), input_(input), output_(output) {
-  input_.bind_reader(*this);
+  input_.bind_reader(*this, &room_);
   output_.bind_writer(*this);
 }
 
 void TransposeUnroller::evaluate(Cycle now) {
+  const bool had_room = room_;
+  room_ = output_.can_push(now + 1);
+  if (room_ && !had_room && !input_.empty()) wake_at(now + 1);   // it may have come before this turn
   const IssuedCommand* head = input_.peek(now, 0);
   const IssuedCommand* next = input_.peek(now, 1);
   if (head == nullptr || !output_.can_push(now)) return;
@@ -24,7 +27,8 @@ void TransposeUnroller::evaluate(Cycle now) {
   if (preload && transposes_weights_ && next == nullptr) return;
   const bool unroll = preload && transposes_weights_ && next->command.op == isa::Op::kComputeFlip;
 
-  IssuedCommand out = *head;
+  IssuedCommand& out = output_.emplace(now);
+  out = *head;
   bool pop = true;
   if (unroll) {
     isa::fields::Preload::out_local.set(out.command.instruction, kGarbage);
@@ -49,10 +53,10 @@ void TransposeUnroller::evaluate(Cycle now) {
       transposes_weights_ = ConfigEx::dataflow.get(config) != 0 && ConfigEx::b_transpose.get(config) != 0;
     }
   }
-  output_.push(now, std::move(out));
+  room_ = output_.can_push(now + 1);
   if (pop) {
     input_.drop(now, 1);
-  } else {
+  } else if (room_) {
     wake_at(now + 1);
   }
 }

@@ -19,6 +19,7 @@ class TransposeUnroller : public Unit {
   void residual(Residual& r) override {
     r.rest(state_ == State::kIdle);
     r(transposes_weights_);
+    r(room_);
   }
 
  private:
@@ -28,6 +29,7 @@ class TransposeUnroller : public Unit {
   Channel<IssuedCommand>& output_;
   State state_ = State::kIdle;
   bool transposes_weights_ = false;
+  bool room_ = true;              // there is room behind; while there is none, commands that come in are not looked at
 };
 
 }  // namespace systole::hw

@@ -129,11 +129,10 @@ bool LoopConv::unroll(Cycle now) {
   bool changed = fires || configuration != nullptr || retires;
   if (fires) {
     const GeneratedCommand& generated = *pipelines_[sender].out();
-    Command command;
+    Command& command = send(now, sender);
     command.instruction = generated.instruction;
     command.op = generated.op;
     command.sequence = generators_[sender]->sequence();
-    send(now, sender, command);
   }
   if (configuration != nullptr) take_configuration(now, *configuration);
   for (unsigned s = 0; s < kLoopStages; ++s) {

@@ -30,7 +30,8 @@ LoopUnroller::LoopUnroller(const sc_core::sc_module_name& name, const FrontEndPa
       issue_credits_(issue_credits) {
   in_.bind_reader(*this);
   out_.bind_writer(*this);
-  completions_.bind_listener(*this, &any_in_flight_);
+  completions_.count_by([](const Completion& done) { return completion_class(done.origin, done.rob.queue); });
+  completions_.bind_listener(*this, &any_full_);
   issue_credits_.bind_reader(*this);
 }
 
@@ -53,33 +54,32 @@ void LoopUnroller::evaluate(Cycle now) {
     changed = pass(now);
     ledger_.enter(now, changed ? State::kBusy : State::kOutputFull);
   }
-  any_in_flight_ = (loads_in_flight_ | executes_in_flight_ | stores_in_flight_) != 0;
+  const bool was_full = any_full_;
+  any_full_ = overloaded(kStageLoadA) || overloaded(kStageExecute) || overloaded(kStageStore);
   busy_.set(now, !in_.empty() || slots_.any_configured());
+  // A completion of this very cycle may have found us uninterested.
+  changed = changed || (any_full_ && !was_full);
   if (changed) wake_at(now + 1);
 }
 
 void LoopUnroller::take_credits(Cycle now) {
-  if (const Completion* done = completions_.granted(now - 1); done != nullptr && done->origin == origin_) {
-    switch (done->rob.queue) {
-      case isa::Queue::kLoad:
-        take(loads_in_flight_);
-        break;
-      case isa::Queue::kExecute:
-        take(executes_in_flight_);
-        break;
-      case isa::Queue::kStore:
-        take(stores_in_flight_);
-        break;
-      case isa::Queue::kLoop:
-      case isa::Queue::kFrontend:
-      case isa::Queue::kHost:
-        SYSTOLE_CHECK(false);
-    }
-  }
+  const std::uint64_t granted = completions_.granted_before(now);
+  if (granted != granted_) count_completions(now);
+  granted_ = granted;
   if (issue_credits_.front(now) != nullptr) {
     const IssueCredits credits = issue_credits_.pop(now);
     if (credits.load) take(loads_in_flight_);
     if (credits.store) take(stores_in_flight_);
+  }
+}
+
+void LoopUnroller::count_completions(Cycle now) {
+  int* const in_flight[] = {&loads_in_flight_, &executes_in_flight_, &stores_in_flight_};
+  for (unsigned q = 0; q < completed_.size(); ++q) {
+    const std::uint64_t completed = completions_.granted_before(now, completion_class(origin_, static_cast<isa::Queue>(q)));
+    *in_flight[q] -= static_cast<int>(completed - completed_[q]);
+    SYSTOLE_CHECK(*in_flight[q] >= 0);
+    completed_[q] = completed;
   }
 }
 
@@ -99,11 +99,12 @@ bool LoopUnroller::pass(Cycle now) {
   return true;
 }
 
-void LoopUnroller::send(Cycle now, LoopStage stage, Command command) {
-  command.origin = origin_;
-  out_.push(now, command);
+Command& LoopUnroller::send(Cycle now, LoopStage stage) {
   ++in_flight(stage);
   ++emitted_;
+  Command& command = out_.emplace(now);
+  command.origin = origin_;
+  return command;
 }
 
 int& LoopUnroller::in_flight(LoopStage stage) {
@@ -130,8 +131,11 @@ std::string LoopUnroller::state_text() const {
 }
 
 void LoopUnroller::residual(Residual& r) {
+  // Completions that nobody waited for may not have been counted yet.
+  count_completions(r.now());
+  granted_ = completions_.granted_before(r.now());
   slots_.residual(r);
-  r.rest(loads_in_flight_ == 0 && executes_in_flight_ == 0 && stores_in_flight_ == 0 && !any_in_flight_);
+  r.rest(loads_in_flight_ == 0 && executes_in_flight_ == 0 && stores_in_flight_ == 0 && !any_full_);
   r.count(emitted_);
   busy_.residual(r);
   ledger_.residual(r);

@@ -2,6 +2,7 @@
 // What the unrollers of LOOP_WS and LOOP_CONV_WS share: commands pass while no loop is configured; with one configured, the derived class
 // generates a command a cycle. The commands of its own that are in flight are limited to the sizes of the reservation station
 // (LoopMatmul.scala, LoopConv.scala: ld_utilization and its siblings).
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -39,7 +40,8 @@ class LoopUnroller : public Unit {
   [[nodiscard]] virtual bool takes(isa::Op op) const = 0;
   // Writes a command of its own into the slot that is being filled; the slot is free.
   virtual void configure(Cycle now, const Command& command) = 0;
-  // One cycle of the two slots, decided from the state at its beginning. True when anything changed, so that the next cycle may differ.
+  // One cycle of the two slots, decided from the state at its beginning. True when anything changed, so that the next cycle may differ. False
+  // also when it can tell that the next cycle will change nothing; then it has entered the state of that cycle in the ledger.
   virtual bool unroll(Cycle now) = 0;
   // The command whose loop is in a slot.
   [[nodiscard]] virtual std::uint32_t sequence_of(unsigned slot) const = 0;
@@ -47,7 +49,8 @@ class LoopUnroller : public Unit {
   // The command at the input, if it can be taken beside a loop that is being unrolled.
   [[nodiscard]] const Command* next_configuration(Cycle now) const;
   void take_configuration(Cycle now, const Command& command);
-  void send(Cycle now, LoopStage stage, Command command);
+  // The command that a stage sends in this cycle, to be filled in except for its origin.
+  [[nodiscard]] Command& send(Cycle now, LoopStage stage);
   // As many commands of a stage's kind are in flight as the reservation station has entries.
   [[nodiscard]] bool overloaded(LoopStage stage) const;
   // Half of the accumulator for a stage's next loop. A stage that has taken its half leaves the other one to the loop after, unless the
@@ -63,6 +66,7 @@ class LoopUnroller : public Unit {
 
  private:
   void take_credits(Cycle now);
+  void count_completions(Cycle now);
   bool pass(Cycle now);
   [[nodiscard]] int& in_flight(LoopStage stage);
 
@@ -73,7 +77,9 @@ class LoopUnroller : public Unit {
   int loads_in_flight_ = 0;
   int executes_in_flight_ = 0;
   int stores_in_flight_ = 0;
-  bool any_in_flight_ = false;         // only then do completions matter
+  bool any_full_ = false;              // only then do completions matter at once; else they are counted when there is something to do
+  std::uint64_t granted_ = 0;          // completions of anybody, as far as they are counted
+  std::array<std::uint64_t, 3> completed_{};   // of each queue, as far as they are counted
   std::uint64_t emitted_ = 0;
   BusyLine busy_;
 };

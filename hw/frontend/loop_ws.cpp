@@ -196,7 +196,7 @@ LoopStage LoopWs::choose(State& reason) const {
 
 void LoopWs::emit(Cycle now, LoopStage stage) {
   const auto dim = static_cast<std::uint32_t>(params_.dim);
-  Command command;
+  Command& command = send(now, stage);
   const auto load = [&](TileLoad& unit, isa::Op op) {
     command.op = op;
     command.instruction = unit.command(format_, dim);
@@ -228,11 +228,32 @@ void LoopWs::emit(Cycle now, LoopStage stage) {
     case kLoopStages:
       SYSTOLE_CHECK(false);
   }
-  send(now, stage, command);
 }
 
 // One cycle with a loop configured. Everything is decided from the state at the beginning of the cycle.
 bool LoopWs::unroll(Cycle now) {
+  return steady_ && next_configuration(now) == nullptr ? unroll_steadily(now) : unroll_any(now);
+}
+
+// Between starts and ends of stages only the choice of the next command changes from one cycle to the next.
+bool LoopWs::unroll_steadily(Cycle now) {
+  State state = State::kBusy;
+  const LoopStage sender = choose(state);
+  if (sender == kLoopStages || !out_.can_push(now)) {
+    ledger_.enter(now, sender == kLoopStages ? state : State::kOutputFull);
+    return false;
+  }
+  emit(now, sender);
+  steady_ = !idle(sender);
+  ledger_.enter(now, State::kBusy);
+  if (!steady_) return true;
+  const LoopStage next = choose(state);
+  if (next != kLoopStages && out_.can_push(now + 1)) return true;
+  ledger_.enter(now + 1, next == kLoopStages ? state : State::kOutputFull);
+  return false;
+}
+
+bool LoopWs::unroll_any(Cycle now) {
   struct Start {
     bool fires = false;
     unsigned slot = 0;
@@ -261,7 +282,9 @@ bool LoopWs::unroll(Cycle now) {
   if (sender != kLoopStages && !fires) state = State::kOutputFull;
 
   bool changed = fires || configuration != nullptr || retires;
-  changed |= drop_skipped();
+  bool steps = false;
+  const bool dropped = drop_skipped();
+  changed |= dropped;
   if (fires) emit(now, sender);
   if (configuration != nullptr) take_configuration(now, *configuration);
   for (unsigned s = 0; s < kLoopStages; ++s) {
@@ -271,8 +294,10 @@ bool LoopWs::unroll(Cycle now) {
       slots_.start(stage, starts[s].slot);
     }
     if (completes[s].fires) slots_.complete(stage, completes[s].slot);
-    changed |= starts[s].fires || completes[s].fires;
+    steps = steps || starts[s].fires || completes[s].fires;
   }
+  changed |= steps;
+  steady_ = !steps && !retires && !dropped && configuration == nullptr && !(fires && idle(sender));
   if (retires) slots_.retire_head();
   ledger_.enter(now, changed ? State::kBusy : state);
   return changed;
@@ -421,6 +446,7 @@ void LoopWs::residual(Residual& r) {
     r(loop.b_end);
     r(loop.resadd_start);
   }
+  r(steady_);
   r(is_resadd_);
   r(bias_base_);
   r(execute_base_);

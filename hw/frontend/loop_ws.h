@@ -23,6 +23,8 @@ class LoopWs final : public LoopUnroller {
   [[nodiscard]] std::uint32_t sequence_of(unsigned slot) const override { return loops_[slot].sequence; }
 
   void check_loop(Cycle now, const LoopWsLoop& loop, const isa::Instruction& instruction) const;
+  bool unroll_steadily(Cycle now);
+  bool unroll_any(Cycle now);
   LoopStage choose(State& reason) const;
   void emit(Cycle now, LoopStage stage);
   bool drop_skipped();
@@ -43,6 +45,7 @@ class LoopWs final : public LoopUnroller {
 
   const OperandFormat format_;
   std::array<LoopWsLoop, 2> loops_;
+  bool steady_ = false;                // no stage starts, ends or gives up until a command has been emitted or taken
   bool is_resadd_ = false;             // one register for both slots (LoopMatmul.scala)
   TileLoad load_a_;
   TileLoad load_b_;

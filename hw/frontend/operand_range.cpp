@@ -27,24 +27,27 @@ OperandAnalyser::OperandAnalyser(const FrontEndParams& params)
       stride_mask_(low_mask(std::min(16, params.row_bits))),
       repeats_mask_(low_mask(std::min(8, params.rows_bits))) {}
 
-OperandRange OperandAnalyser::at(isa::LocalAddress address) const {
+// `end`: a row of the address's own memory; an end that lies in another memory is 0.
+OperandRange OperandAnalyser::between(isa::LocalAddress address, std::uint32_t end, bool wraps) const {
   OperandRange result;
   result.valid = true;
-  result.in_accumulator = address.is_accumulator();
-  result.garbage = address.is_garbage(params_.row_bits);
-  result.start = address.row(result.in_accumulator ? accumulator_bits_ : scratchpad_bits_);
+  if (address.is_garbage(params_.row_bits)) {
+    result.start = ~0u;
+    return result;
+  }
+  const bool accumulator = address.is_accumulator();
+  const std::uint32_t memory = accumulator ? OperandRange::kAccumulator : 0;
+  result.start = memory | address.row(accumulator ? accumulator_bits_ : scratchpad_bits_);
+  result.end = memory | (wraps ? ~OperandRange::kAccumulator : end);
   return result;
 }
 
 OperandRange OperandAnalyser::range(isa::LocalAddress address, std::uint64_t rows) const {
-  OperandRange result = at(address);
-  const int bits = result.in_accumulator ? accumulator_bits_ : scratchpad_bits_;
+  const int bits = address.is_accumulator() ? accumulator_bits_ : scratchpad_bits_;
   // The row field is as wide as the larger memory; the carry out of the memory's own rows is looked at (LocalAddr.scala
   // add_with_overflow).
   const std::uint64_t sum = address.row(params_.row_bits) + rows;
-  result.end = static_cast<std::uint32_t>(sum) & low_mask(bits);
-  result.wraps = ((sum >> bits) & 1u) != 0;
-  return result;
+  return between(address, static_cast<std::uint32_t>(sum) & low_mask(bits), ((sum >> bits) & 1u) != 0);
 }
 
 std::uint64_t OperandAnalyser::span(std::uint64_t cols, std::uint64_t rows, std::uint64_t block_stride, int stride_bits) const {
@@ -73,13 +76,10 @@ OperandRange OperandAnalyser::loaded(const isa::Instruction& i, unsigned state) 
 
 // A pooling store is taken to read everything up to the end of its accumulator bank.
 OperandRange OperandAnalyser::rest_of_bank(isa::LocalAddress address) const {
-  OperandRange result = at(address);
   const auto banks = static_cast<std::uint32_t>(params_.accumulator_banks);
   const int bank_row_bits = accumulator_bits_ - log2_ceil(params_.accumulator_banks);
   const std::uint32_t next_bank = ((address.row(accumulator_bits_) >> bank_row_bits) + 1) % banks;
-  result.end = result.in_accumulator ? next_bank << bank_row_bits : 0;
-  result.wraps = next_bank == 0;
-  return result;
+  return between(address, address.is_accumulator() ? next_bank << bank_row_bits : 0, next_bank == 0);
 }
 
 OperandRange OperandAnalyser::stored(const isa::Instruction& i) const {
@@ -90,8 +90,8 @@ OperandRange OperandAnalyser::stored(const isa::Instruction& i) const {
   return range(address, rows);
 }
 
-Operands OperandAnalyser::operands(isa::Op op, const isa::Instruction& i) const {
-  Operands result;
+void OperandAnalyser::operands(isa::Op op, const isa::Instruction& i, Operands& result) const {
+  result = Operands{};
   if (op == isa::Op::kMvin || op == isa::Op::kMvin2 || op == isa::Op::kMvin3) {
     result.a = loaded(i, op == isa::Op::kMvin ? 0 : op == isa::Op::kMvin2 ? 1 : 2);
     result.a_is_destination = true;
@@ -110,7 +110,6 @@ Operands OperandAnalyser::operands(isa::Op op, const isa::Instruction& i) const 
     result.b = stored(i);
     result.a_is_destination = true;
   }
-  return result;
 }
 
 void OperandAnalyser::configure(isa::Op op, const isa::Instruction& i) {

@@ -12,19 +12,17 @@
 
 namespace systole::hw {
 
-// Rows [start, end) of one local memory; `wraps`: the end has passed the last row. An end in another memory than the start is held as 0,
-// which no row number is below.
+// Rows [start, end) of one local memory. The accumulator's row numbers have bit 31 set, so that ranges of different memories do not meet. An
+// end that has passed the last row is the largest number of its memory; the garbage address begins behind everything and ends before it.
 struct OperandRange {
+  static constexpr std::uint32_t kAccumulator = 0x80000000;
+
   bool valid = false;
-  bool in_accumulator = false;
-  bool garbage = false;
-  bool wraps = false;
   std::uint32_t start = 0;
   std::uint32_t end = 0;
 
   [[nodiscard]] bool overlaps(const OperandRange& other) const {
-    if (in_accumulator != other.in_accumulator || garbage || other.garbage) return false;
-    return (other.start <= start && (start < other.end || other.wraps)) || (start <= other.start && (other.start < end || wraps));
+    return ((other.start <= start) & (start < other.end)) | ((start <= other.start) & (other.start < end));
   }
 };
 
@@ -40,7 +38,7 @@ class OperandAnalyser {
  public:
   explicit OperandAnalyser(const FrontEndParams& params);
 
-  [[nodiscard]] Operands operands(isa::Op op, const isa::Instruction& instruction) const;
+  void operands(isa::Op op, const isa::Instruction& instruction, Operands& result) const;
   // Takes over a configuration command; others change nothing.
   void configure(isa::Op op, const isa::Instruction& instruction);
   [[nodiscard]] static bool is_load_state(std::uint64_t state) { return state < kLoadStates; }
@@ -59,7 +57,7 @@ class OperandAnalyser {
   static constexpr unsigned kLoadStates = 3;   // GemminiConfigs.scala load_states
 
   [[nodiscard]] OperandRange range(isa::LocalAddress address, std::uint64_t rows) const;
-  [[nodiscard]] OperandRange at(isa::LocalAddress address) const;
+  [[nodiscard]] OperandRange between(isa::LocalAddress address, std::uint32_t end, bool wraps) const;
   [[nodiscard]] OperandRange loaded(const isa::Instruction& instruction, unsigned state) const;
   [[nodiscard]] OperandRange stored(const isa::Instruction& instruction) const;
   [[nodiscard]] OperandRange rest_of_bank(isa::LocalAddress address) const;

@@ -74,7 +74,26 @@ void ReservationStation::evaluate(Cycle now) {
 
   ledger_.enter(now, state(now, active));
   busy_.set(now, !in_.empty() || counts_as_busy());
-  if (active) wake_at(now + 1);
+  if (!active) return;
+  // Will the next cycle do anything that nobody wakes us for?
+  if (may_act(now + 1)) {
+    wake_at(now + 1);
+  } else {
+    ledger_.enter(now + 1, state(now + 1, false));
+  }
+}
+
+bool ReservationStation::may_act(Cycle next) const {
+  if (const Command* command = in_.front(next)) {
+    const isa::Queue queue = isa::queue_of(command->op);
+    if (queue == isa::Queue::kFrontend) return true;
+    const Queue& q = queues_[static_cast<unsigned>(queue)];
+    if (q.used < q.entries.size()) return true;
+  }
+  for (unsigned q = 0; q < kQueues; ++q) {
+    if (issuable(q, next) && out_[q]->can_push(next)) return true;
+  }
+  return false;
 }
 
 void ReservationStation::complete(const Completion& completion) {
@@ -108,7 +127,7 @@ bool ReservationStation::issuable(unsigned queue, Cycle now) const {
 bool ReservationStation::take_input(Cycle now) {
   const Command* command = in_.front(now);
   if (command == nullptr) return false;
-  if (isa::info(command->op).queue == isa::Queue::kFrontend) {
+  if (isa::queue_of(command->op) == isa::Queue::kFrontend) {
     // TLB flush, counters and clock gating are done at the head of the queue in one cycle (Controller.scala). The counter unit has one response
     // register: it takes no command in the cycle in which it answers the one before (CounterFile.scala CounterController).
     if (command->op == isa::Op::kFlush) ++counters_.flushes;
@@ -126,7 +145,7 @@ bool ReservationStation::take_input(Cycle now) {
 }
 
 bool ReservationStation::allocate(Cycle now, const Command& command) {
-  const auto q = static_cast<unsigned>(isa::info(command.op).queue);
+  const auto q = static_cast<unsigned>(isa::queue_of(command.op));
   SYSTOLE_CHECK(q < kQueues);
   Queue& queue = queues_[q];
   const unsigned index = queue.valid.lowest_absent();
@@ -138,7 +157,7 @@ bool ReservationStation::allocate(Cycle now, const Command& command) {
 
   Entry& entry = queue.entries[index];
   entry.command = command;
-  entry.operands = analyser_.operands(command.op, command.instruction);
+  analyser_.operands(command.op, command.instruction, entry.operands);
   entry.completes_on_issue = is_config(command.op) && q != kExecute;
   entry.issued = false;
   entry.allocated = now;
@@ -194,7 +213,10 @@ void ReservationStation::issue(unsigned queue, Cycle now) {
   Entry& entry = q.entries[index];
   entry.issued = true;
   ++counters_.issued[queue];
-  out_[queue]->push(now, {entry.command, {static_cast<isa::Queue>(queue), static_cast<std::uint8_t>(index)}, true});
+  IssuedCommand& issued = out_[queue]->emplace(now);
+  issued.command = entry.command;
+  issued.rob = {static_cast<isa::Queue>(queue), static_cast<std::uint8_t>(index)};
+  issued.rob_valid = true;
   if (!entry.completes_on_issue) {
     ++q.in_flight;
     return;
@@ -214,7 +236,7 @@ ReservationStation::State ReservationStation::state(Cycle now, bool active) cons
   if (active) return State::kBusy;
   if (const Command* command = in_.front(now)) {
     constexpr std::array<State, kQueues> kFull{State::kFullLoad, State::kFullExecute, State::kFullStore};
-    return kFull[static_cast<unsigned>(isa::info(command->op).queue)];
+    return kFull[static_cast<unsigned>(isa::queue_of(command->op))];
   }
   bool in_use = false;
   // The array's commands first: what they wait for is what costs.

@@ -82,6 +82,8 @@ class ReservationStation final : public Unit {
     unsigned order_size = 0;
   };
 
+  // Could a command be taken or issued in a cycle behind the running one, as things stand.
+  [[nodiscard]] bool may_act(Cycle next) const;
   void complete(const Completion& completion);
   void release(unsigned queue, unsigned index);
   [[nodiscard]] bool issuable(unsigned queue, Cycle now) const;

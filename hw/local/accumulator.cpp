@@ -11,8 +11,9 @@ constexpr std::size_t kWriteQueueEntries = 3;   // AccumulatorMem.scala nEntries
 
 }  // namespace
 
-Accumulator::Accumulator(const sc_core::sc_module_name& name, const MachineParams& params)
+Accumulator::Accumulator(const sc_core::sc_module_name& name, const MachineParams& params, ArrayWriteRuns* array_writes)
     : Unit(name),
+      array_writes_(array_writes),
       latency_(static_cast<Cycle>(params.accumulator.latency)),
       rows_(static_cast<std::uint32_t>(accumulator_rows(params))),
       bank_shift_(log2_ceil(accumulator_bank_rows(params))),
@@ -30,7 +31,7 @@ bool Accumulator::in_flight(const Bank& bank, std::uint32_t row, Cycle now) cons
   for (const PendingWrite& write : bank.pending) {
     if (write.row == row && write.cycle < now && now - write.cycle <= latency_) return true;
   }
-  return false;
+  return array_writes_ != nullptr && array_writes_->in_flight(row, now);
 }
 
 bool Accumulator::offer_write(Cycle now, std::uint32_t row, bool accumulate) {
@@ -48,6 +49,14 @@ bool Accumulator::offer_write(Cycle now, std::uint32_t row, bool accumulate) {
 void Accumulator::write(Cycle now, std::uint32_t row, bool accumulate) {
   const std::uint32_t index = bank_of(row);
   Bank& bank = banks_[index];
+  if (array_writes_ != nullptr) {
+    array_writes_->note_write(now, row);
+    // The array's announced write of this cycle came before.
+    if (accumulate && last_accumulate_ != now && array_writes_->accumulates_in(now)) {
+      last_accumulate_ = now;
+      last_accumulate_bank_ = bank_of(*array_writes_->row_in(now));
+    }
+  }
   bank.pending[now % (latency_ + 1)] = {row, now};
   if (accumulate) {
     bank.accumulated_in = now;
@@ -96,6 +105,7 @@ bool Accumulator::can_read(Cycle now, std::uint32_t row) const {
   const Bank& bank = banks_[bank_of(row)];
   if (!bank.response->can_push(now)) return false;
   if (bank.accumulate_offered_in == now) return false;
+  if (array_writes_ != nullptr && array_writes_->accumulates_in(now) && bank_of(*array_writes_->row_in(now)) == bank_of(row)) return false;
   if (in_flight(bank, row, now)) return false;
   if (sub_banks_ == 0) return true;
   const SubBank& sub_bank = bank.sub_banks[sub_bank_of(row)];
@@ -103,6 +113,7 @@ bool Accumulator::can_read(Cycle now, std::uint32_t row) const {
 }
 
 void Accumulator::residual(Residual& r) {
+  if (array_writes_ != nullptr) r.rest(array_writes_->quiet(r.now()));
   for (Bank& bank : banks_) {
     bank.response->residual(r);
     for (const PendingWrite& write : bank.pending) r.rest(write.cycle == kNever || r.now() - write.cycle > latency_);

@@ -3,9 +3,11 @@
 // accumulator.latency cycles later; until then its row can neither be read nor accumulated to. Values are updated at once, which is the same.
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "hw/params/derived.h"
+#include "hw/ports/array_writes.h"
 #include "hw/ports/row.h"
 #include "sim/kernel/channel.h"
 
@@ -13,7 +15,8 @@ namespace systole::hw {
 
 class Accumulator final : public Unit {
  public:
-  Accumulator(const sc_core::sc_module_name& name, const MachineParams& params);
+  // `array_writes`: what the array announces, or null.
+  Accumulator(const sc_core::sc_module_name& name, const MachineParams& params, ArrayWriteRuns* array_writes = nullptr);
 
   // Only single-ported banks with sub-banks have something to do: they drain their write queues.
   void evaluate(Cycle now) override;
@@ -30,6 +33,15 @@ class Accumulator final : public Unit {
   [[nodiscard]] bool loads_blocked(Cycle now, std::uint32_t bank) const;
   // Two banks that accumulate in the same cycle share one adder and both get wrong sums; how often that happened.
   [[nodiscard]] std::uint64_t adder_conflicts() const { return adder_conflicts_; }
+
+  // The row of an announced write of the array in this cycle.
+  [[nodiscard]] std::optional<std::uint32_t> array_row(Cycle now) const {
+    return array_writes_ == nullptr ? std::nullopt : array_writes_->row_in(now);
+  }
+  // Before the value of a row is read or written.
+  void settle(Cycle now, std::uint32_t row) {
+    if (array_writes_ != nullptr) array_writes_->settle(now, row);
+  }
 
   // ---- reads: behind evaluate() of the cycle
   [[nodiscard]] bool can_read(Cycle now, std::uint32_t row) const;
@@ -58,6 +70,7 @@ class Accumulator final : public Unit {
   [[nodiscard]] bool in_flight(const Bank& bank, std::uint32_t row, Cycle now) const;
   [[nodiscard]] std::uint32_t sub_bank_of(std::uint32_t row) const { return row % static_cast<std::uint32_t>(sub_banks_); }
 
+  ArrayWriteRuns* const array_writes_;
   const Cycle latency_;
   const std::uint32_t rows_;
   const int bank_shift_;                // log2 of a bank's rows

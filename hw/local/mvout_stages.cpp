@@ -26,6 +26,8 @@ MvoutScaleStage::MvoutScaleStage(const sc_core::sc_module_name& name, const Mach
                                  HazardLog* hazards)
     : Unit(name),
       params_(params),
+      row_bits_(row_bits(params)),
+      scratchpad_rows_(static_cast<std::uint32_t>(scratchpad_rows(params))),
       values_(values),
       scratchpad_(scratchpad),
       queues_(queues),
@@ -75,7 +77,8 @@ bool MvoutScaleStage::issue(Cycle now) {
   }
   StoreRow row = queues_.issue.pop(now);
   const bool full_width = from_accumulator(row) && row.local.full_row();
-  WriteRequest request;
+  WriteRequest& request = out_block_.emplace(now);
+  request.values = ValueRef{};
   request.address = row.address;
   request.bytes = static_cast<std::uint16_t>(full_width ? row.len * kAccumulatorBytes : row.len);
   request.block = row.block;
@@ -90,7 +93,6 @@ bool MvoutScaleStage::issue(Cycle now) {
     request.values = values_->allocate();
     std::memset(values_->bytes(request.values), 0, static_cast<std::size_t>(values_->buffer_bytes()));
   }
-  out_block_.push(now, request);
   --queues_.rows;
   // The writer shows itself busy from the cycle behind the next on.
   queues_.busy.set(now, true);
@@ -100,7 +102,7 @@ bool MvoutScaleStage::issue(Cycle now) {
 
 int MvoutScaleStage::scratchpad_bank(const StoreRow& row) const {
   if (row.garbage || row.local.is_accumulator()) return -1;
-  return static_cast<int>(scratchpad_.bank_of(row.local.row(row_bits(params_)) % static_cast<std::uint32_t>(scratchpad_rows(params_))));
+  return static_cast<int>(scratchpad_.bank_of(row.local.row(row_bits_) % scratchpad_rows_));
 }
 
 // The read path of a bank asks whether the issue queue's head is a row of the bank, but (until 2025) not whether there is a head: an empty queue
@@ -174,6 +176,7 @@ MvoutDispatch::MvoutDispatch(const sc_core::sc_module_name& name, const MachineP
                              Accumulator& accumulator, MvoutQueues& queues, Channel<StoreRow>& in_row, Channel<StoreProgress>& out_progress)
     : Unit(name),
       params_(params),
+      row_bits_(row_bits(params)),
       scratchpad_rows_(static_cast<std::uint32_t>(scratchpad_rows(params))),
       values_(values),
       scratchpad_(scratchpad),
@@ -214,13 +217,13 @@ void MvoutDispatch::evaluate(Cycle now) {
   queues_.busy.set(now, true);
   out_progress_.push(now, {row.tracker});
   ledger_.enter(now, Account::kBusy);
-  wake_at(now + 1);
+  if (in_row_.empty()) ledger_.enter_later(now + 1, Account::kIdle);   // else the queue wakes us
 }
 
 // Starts the read of the row, when its bank is free.
 bool MvoutDispatch::read(Cycle now, StoreRow& row) {
   if (row.garbage) return true;
-  const std::uint32_t local = row.local.row(row_bits(params_));
+  const std::uint32_t local = row.local.row(row_bits_);
   return row.local.is_accumulator() ? read_accumulator(now, row, local % accumulator_.rows())
                                     : read_scratchpad(now, row, local % scratchpad_rows_);
 }
@@ -231,6 +234,7 @@ bool MvoutDispatch::read_scratchpad(Cycle now, StoreRow& row, std::uint32_t loca
   ScratchpadBank& bank = scratchpad_.bank(static_cast<int>(index));
   ScratchpadRead read;
   if (values_ != nullptr) {
+    scratchpad_.settle(now);
     read.values = values_->allocate();
     std::memcpy(values_->bytes(read.values), values_->scratchpad_row(local_row), static_cast<std::size_t>(params_.array.dim));
   }
@@ -251,6 +255,7 @@ bool MvoutDispatch::read_accumulator(Cycle now, StoreRow& row, std::uint32_t loc
   }
   if (!accumulator_.can_read(now, local_row)) return false;
   if (values_ != nullptr) {
+    accumulator_.settle(now, local_row);
     row.values = values_->allocate();
     std::memcpy(values_->bytes(row.values), values_->accumulator_row(local_row), static_cast<std::size_t>(accumulator_row_bytes(params_)));
   }

@@ -62,6 +62,8 @@ class MvoutScaleStage final : public Unit {
   void check_not_lost(Cycle now, const StoreRow& row) const;
 
   const MachineParams params_;
+  const int row_bits_;
+  const std::uint32_t scratchpad_rows_;
   ValuePlane* values_;
   Scratchpad& scratchpad_;
   MvoutQueues& queues_;
@@ -114,6 +116,7 @@ class MvoutDispatch final : public Unit {
   [[nodiscard]] bool read_accumulator(Cycle now, StoreRow& row, std::uint32_t local_row);
 
   const MachineParams params_;
+  const int row_bits_;
   const std::uint32_t scratchpad_rows_;
   ValuePlane* values_;
   Scratchpad& scratchpad_;

@@ -12,7 +12,7 @@ namespace systole::hw {
 
 RowWriter::RowWriter(const sc_core::sc_module_name& name, const MachineParams& params, ValuePlane* values, Scratchpad& scratchpad,
                      Accumulator& accumulator, Wire<ArrayWrite>& array_write, Channel<LoadedRow>& in_row,
-                     Channel<LoadedRow>& in_accumulator_row, Channel<ZeroRow>& in_zero, Channel<LoadProgress>& out_progress)
+                     Channel<LoadedRow>& in_accumulator_row, Channel<ZeroRow>& in_zero, Channel<LoadProgress>& out_progress, LoadRuns& load_runs)
     : Unit(name),
       params_(params),
       scratchpad_rows_(static_cast<std::uint32_t>(scratchpad_rows(params))),
@@ -24,6 +24,7 @@ RowWriter::RowWriter(const sc_core::sc_module_name& name, const MachineParams& p
       in_accumulator_row_(in_accumulator_row),
       in_zero_(in_zero),
       out_progress_(out_progress),
+      load_runs_(load_runs),
       ledger_("local_writes", {{"idle", StateKind::kIdle, "no loaded row at the local memories"},
                                {"busy", StateKind::kBusy, "writes loaded rows or zeros"},
                                {"bank_busy", StateKind::kStall, "a loaded row waits for its bank"}}) {
@@ -32,6 +33,47 @@ RowWriter::RowWriter(const sc_core::sc_module_name& name, const MachineParams& p
   in_accumulator_row_.bind_reader(*this);
   in_zero_.bind_reader(*this);
   out_progress_.bind_writer(*this);
+  load_runs_.bind_writer(*this);
+  scratchpad_.bind_loads(*this);
+}
+
+void RowWriter::announced(const LoadRun& run, bool follows) {
+  if (!follows) wake_at(run.first);
+  if (run.count > 1 || follows) wake_at(run.last());
+  scratchpad_.announced(run);
+}
+
+void RowWriter::settle(Cycle now) {
+  if (values_ == nullptr) return;
+  LoadRun* run = load_runs_.front();
+  // Runs end in their last cycle, before anybody reads, so that only the first one can have begun.
+  if (run == nullptr || now < run->first) return;
+  const auto due = static_cast<unsigned>(std::min<Cycle>(run->count, now - run->first + 1));
+  const auto bytes = static_cast<std::size_t>(params_.array.dim);
+  for (unsigned i = run->settled; i < due; ++i) {
+    std::memcpy(values_->scratchpad_row(run->row_of(i)), values_->bytes(run->values) + i * bytes, bytes);
+  }
+  run->settled = std::max(run->settled, due);
+}
+
+// The row of an announced run that is written in this cycle, as the others that want to write must see it.
+RowWriter::Offer RowWriter::offer_of_run(Cycle now) {
+  Offer offer;
+  const LoadRun* run = load_runs_.front();
+  if (run == nullptr || now < run->first) return offer;
+  SYSTOLE_CHECK(now <= run->last());
+  offer.valid = true;
+  offer.last = now == run->last();
+  offer.row = run->row_of(static_cast<unsigned>(now - run->first));
+  offer.bank = scratchpad_.bank_of(offer.row);
+  return offer;
+}
+
+void RowWriter::finish_run(Cycle now) {
+  const LoadRun& run = *load_runs_.front();
+  settle(now);
+  if (values_ != nullptr) values_->end_use(run.values);
+  load_runs_.end(now);
 }
 
 RowWriter::Offer RowWriter::offer_of(const LoadedRow& row, int repeat, bool pixel_path) const {
@@ -75,14 +117,27 @@ void RowWriter::evaluate(Cycle now) {
   scratchpad_taken_ = 0;
   accumulator_taken_ = 0;
   array_write(now);
+  Offer pixel = offer_of_run(now);
+  const bool of_run = pixel.valid;
+  if (of_run) scratchpad_taken_ |= 1u << pixel.bank;
   if (in_row_.empty() && in_accumulator_row_.empty() && in_zero_.empty() && !zero_block_) {
-    ledger_.enter(now, Account::kIdle);
+    if (!of_run) {
+      ledger_.enter(now, Account::kIdle);
+      return;
+    }
+    ledger_.enter(now, Account::kBusy);
+    if (!pixel.last) return;
+    finish_run(now);
+    ledger_.enter_later(now + 1, Account::kIdle);   // unless the next run follows
+    const LoadRun* next = load_runs_.front();
+    if (next != nullptr && next->first == now + 1) ledger_.enter_later(now + 1, Account::kBusy);
     return;
   }
 
   const LoadedRow* pixel_row = in_row_.front(now);
   const LoadedRow* accumulator_row = in_accumulator_row_.front(now);
-  Offer pixel, wide, zero;
+  Offer wide, zero;
+  SYSTOLE_CHECK(!of_run || pixel_row == nullptr);
   if (pixel_row != nullptr) {
     if (pixel_repeats_left_ < 0) pixel_repeats_left_ = pixel_row->pixel_repeats - 1;
     if (pixel_row->to_accumulator && pixel_repeats_left_ > 0) {
@@ -101,7 +156,10 @@ void RowWriter::evaluate(Cycle now) {
   const bool any_last = (pixel.valid && pixel.last) || (wide.valid && wide.last);
   bool wrote = false;
   bool refused = false;
-  if (pixel.valid) {
+  if (of_run) {
+    wrote = true;
+    if (pixel.last) finish_run(now);
+  } else if (pixel.valid) {
     if (write_row(now, pixel)) {
       wrote = true;
       finish(now, pixel);
@@ -148,7 +206,10 @@ void RowWriter::evaluate(Cycle now) {
 // The array has written its values itself; here its write takes the bank's port.
 void RowWriter::array_write(Cycle now) {
   const ArrayWrite* write = array_write_.get(now);
-  if (write == nullptr) return;
+  if (write == nullptr) {
+    if (const auto row = accumulator_.array_row(now)) take_bank(now, true, accumulator_.bank_of(*row));
+    return;
+  }
   if (write->to_accumulator) {
     if (!accumulator_.offer_write(now, write->row, write->accumulate)) {
       throw CommandFault{now, name(), write->sequence,
@@ -182,7 +243,10 @@ bool RowWriter::write_row(Cycle now, const Offer& offer) {
     accumulator_.write(now, offer.row, offer.accumulate);
   }
   take_bank(now, offer.to_accumulator, offer.bank);
-  if (values_ != nullptr) store_values(offer);
+  if (values_ != nullptr) {
+    if (offer.to_accumulator) accumulator_.settle(now, offer.row);
+    store_values(offer);
+  }
   return true;
 }
 

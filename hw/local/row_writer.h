@@ -15,13 +15,14 @@
 
 namespace systole::hw {
 
-class RowWriter final : public Unit {
+class RowWriter final : public Unit, private LoadRuns::Writer, private Scratchpad::LoadValues {
  public:
   // in_row: the pixel repeater's register; in_accumulator_row: rows of the accumulator path, written from where they stand;
   // in_zero: the zero writer's register.
   RowWriter(const sc_core::sc_module_name& name, const MachineParams& params, ValuePlane* values, Scratchpad& scratchpad,
             Accumulator& accumulator, Wire<ArrayWrite>& array_write, Channel<LoadedRow>& in_row, Channel<LoadedRow>& in_accumulator_row,
-            Channel<ZeroRow>& in_zero, Channel<LoadProgress>& out_progress);
+            Channel<ZeroRow>& in_zero, Channel<LoadProgress>& out_progress,
+            LoadRuns& load_runs);
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
@@ -56,6 +57,10 @@ class RowWriter final : public Unit {
 
   [[nodiscard]] Offer offer_of(const LoadedRow& row, int repeat, bool pixel_path) const;
   [[nodiscard]] Offer offer_of_zero() const;
+  void announced(const LoadRun& run, bool follows) override;
+  void settle(Cycle now) override;
+  [[nodiscard]] Offer offer_of_run(Cycle now);
+  void finish_run(Cycle now);
   void array_write(Cycle now);
   [[nodiscard]] bool write_row(Cycle now, const Offer& offer);
   void finish(Cycle now, const Offer& offer);
@@ -78,6 +83,7 @@ class RowWriter final : public Unit {
   Channel<LoadedRow>& in_accumulator_row_;
   Channel<ZeroRow>& in_zero_;
   Channel<LoadProgress>& out_progress_;
+  LoadRuns& load_runs_;
 
   int pixel_repeats_left_ = -1;           // of the row in in_row; -1: not looked at yet
   int accumulator_repeats_left_ = -1;

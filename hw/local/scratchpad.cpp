@@ -14,8 +14,8 @@ ScratchpadBank::ScratchpadBank(const MachineParams& m, int index)
     : latch(fmt::format("scratchpad{}_latch", index), 1, 1, Full::kPipe),
       stores(fmt::format("scratchpad{}_stores", index), response_latency(m), static_cast<unsigned>(m.scratchpad.read_delay), Full::kPipe) {}
 
-Scratchpad::Scratchpad(const sc_core::sc_module_name& name, const MachineParams& params)
-    : Unit(name), single_ported_(params.scratchpad.ports == 1), bank_shift_(log2_ceil(scratchpad_bank_rows(params))) {
+Scratchpad::Scratchpad(const sc_core::sc_module_name& name, const MachineParams& params, const LoadRuns* loads)
+    : Unit(name), single_ported_(params.scratchpad.ports == 1), bank_shift_(log2_ceil(scratchpad_bank_rows(params))), loads_(loads) {
   for (int i = 0; i < params.scratchpad.banks; ++i) {
     banks_.push_back(std::make_unique<ScratchpadBank>(params, i));
     banks_.back()->latch.bind_reader(*this);
@@ -27,28 +27,34 @@ void Scratchpad::note_write(Cycle now, std::uint32_t bank) {
   if (written_in_ != now) written_ = 0;
   written_in_ = now;
   written_ |= 1u << bank;
-  if (single_ported_) wake_at(now);
+  if (single_ported_) refuse(now, written_);
+}
+
+// The controller sleeps while its operand rows follow one another: only a bank that it reads concerns it then.
+void Scratchpad::refuse(Cycle now, std::uint32_t banks) {
+  if (operands_ != nullptr && (operands_->watched_banks() & banks) != 0) operands_->refused(now);
 }
 
 void Scratchpad::evaluate(Cycle now) {
-  std::uint32_t ready = ~std::uint32_t{0};
-  if (single_ported_ && written_in_ == now) ready &= ~written_;
+  std::uint32_t full = 0;
   for (std::size_t i = 0; i < banks_.size(); ++i) {
     ScratchpadBank& bank = *banks_[i];
     const ScratchpadRead* read = bank.latch.front(now);
     if (read == nullptr) continue;
     if (bank.stores.can_push(now)) bank.stores.push(now, bank.latch.pop(now));
     if (!bank.latch.empty()) {
-      ready &= ~(1u << i);
+      full |= 1u << i;
       wake_at(now + 1);
     }
   }
-  if (ready != ~std::uint32_t{0}) ready_.drive(now, {ready});
+  if (full == 0) return;
+  latched_ = full;
+  latched_in_ = now;
+  refuse(now, full);
 }
 
 bool Scratchpad::can_read(Cycle now, std::uint32_t bank) const {
-  const BanksReady* ready = ready_.get(now);
-  if (ready != nullptr && (ready->mask >> bank & 1u) == 0) return false;
+  if ((ready(now) >> bank & 1u) == 0) return false;
   if (operands_ != nullptr && (operands_->reads(now, bank) || operands_->holds_latch(now, bank))) return false;
   return banks_[bank]->latch.can_push(now);
 }

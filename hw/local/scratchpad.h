@@ -8,9 +8,9 @@
 
 #include "hw/params/derived.h"
 #include "hw/ports/local_access.h"
+#include "hw/ports/load_runs.h"
 #include "hw/ports/operand_port.h"
 #include "sim/kernel/channel.h"
-#include "sim/kernel/wire.h"
 
 namespace systole::hw {
 
@@ -21,9 +21,10 @@ struct ScratchpadBank {
   Channel<ScratchpadRead> stores;           // to the DMA writer
 };
 
-class Scratchpad final : public Unit {
+class Scratchpad final : public Unit, public BankPort {
  public:
-  Scratchpad(const sc_core::sc_module_name& name, const MachineParams& params);
+  // `loads`: announced loads, or null.
+  Scratchpad(const sc_core::sc_module_name& name, const MachineParams& params, const LoadRuns* loads = nullptr);
 
   // Member of the datapath group behind all who take responses or write, in front of all who read.
   void evaluate(Cycle now) override;
@@ -35,26 +36,62 @@ class Scratchpad final : public Unit {
     }
     r(written_);
     r.time(written_in_);
+    r(latched_);
+    r.time(latched_in_);
   }
 
-  void bind_operands(const OperandPort& operands) { operands_ = &operands; }
+  void bind_operands(OperandPort& operands) { operands_ = &operands; }
   // For who stands behind the array's operand reads: may another read of this bank start?
   [[nodiscard]] bool can_read(Cycle now, std::uint32_t bank) const;
 
   [[nodiscard]] ScratchpadBank& bank(int index) { return *banks_[static_cast<std::size_t>(index)]; }
-  [[nodiscard]] Wire<BanksReady>& ready() { return ready_; }
+  [[nodiscard]] BankPort& port() { return *this; }
+  [[nodiscard]] std::uint32_t ready(Cycle now) const override {
+    std::uint32_t busy = latched_in_ == now ? latched_ : 0u;
+    if (!single_ported_) return ~busy;
+    if (written_in_ == now) busy |= written_;
+    if (loads_ != nullptr) {
+      if (const auto bank = loads_->bank_in(now)) busy |= 1u << *bank;
+    }
+    return ~busy;
+  }
+  [[nodiscard]] Cycle first_refusal(std::uint32_t banks, Cycle from, Cycle until) const override {
+    return loads_ != nullptr && single_ported_ ? loads_->first_write(banks, from, until) : kNever;
+  }
+  void settle(Cycle now) override {
+    if (load_values_ != nullptr && !loads_->empty()) load_values_->settle(now);
+  }
+  // Writes the values of announced loads.
+  class LoadValues {
+   public:
+    virtual ~LoadValues() = default;
+    virtual void settle(Cycle now) = 0;
+  };
+  void bind_loads(LoadValues& values) { load_values_ = loads_ != nullptr ? &values : nullptr; }
   [[nodiscard]] std::uint32_t bank_of(std::uint32_t row) const { return row >> bank_shift_; }
+  // Loads are going to write; the array's controller may be reading one of their banks then.
+  void announced(const LoadRun& run) {
+    if (operands_ == nullptr || !single_ported_) return;
+    const std::uint32_t watched = operands_->watched_banks();
+    if (watched == 0) return;
+    const Cycle refusal = loads_->first_write(watched, run.first, run.last());
+    if (refusal != kNever) operands_->refused(refusal);
+  }
   // A row of this bank is written in this cycle.
   void note_write(Cycle now, std::uint32_t bank);
 
  private:
+  void refuse(Cycle now, std::uint32_t banks);
   const bool single_ported_;
   const int bank_shift_;   // log2 of a bank's rows
   std::vector<std::unique_ptr<ScratchpadBank>> banks_;
-  Wire<BanksReady> ready_;
-  const OperandPort* operands_ = nullptr;
+  OperandPort* operands_ = nullptr;
+  const LoadRuns* loads_;
+  LoadValues* load_values_ = nullptr;
   std::uint32_t written_ = 0;   // banks written in cycle written_in_
   Cycle written_in_ = kNever;
+  std::uint32_t latched_ = 0;   // banks whose latch is full in cycle latched_in_
+  Cycle latched_in_ = kNever;
 };
 
 }  // namespace systole::hw

@@ -7,10 +7,11 @@
 namespace systole::hw {
 
 IdealMemory::IdealMemory(const sc_core::sc_module_name& name, const MachineParams& params, Memory& memory, ValuePlane* values,
-                         Channel<RequestBeat>& in_request, Channel<ResponseBeat>& out_response, PortLog* log)
-    : Unit(name), params_(params), port_values_(memory, values, static_cast<unsigned>(params.dma.bus_bytes), this->name()), in_request_(in_request), out_response_(out_response), log_(log) {
+                         Channel<RequestBeat>& in_request, Channel<ResponseBeat>& out_response, PortLog* log, LoadRuns* load_runs)
+    : Unit(name), params_(params), port_values_(memory, values, static_cast<unsigned>(params.dma.bus_bytes), this->name()), in_request_(in_request), out_response_(out_response), log_(log), load_runs_(load_runs) {
   in_request_.bind_reader(*this);
   out_response_.bind_writer(*this);
+  if (load_runs_ != nullptr) load_runs_->enable();
   std::size_t slots = 1;
   while (slots < static_cast<std::size_t>(2 * params.dma.max_in_flight)) slots *= 2;
   answers_.resize(slots);
@@ -30,6 +31,13 @@ void IdealMemory::evaluate(Cycle now) {
     wake_at(now + 1);
     return;
   }
+  if (load_runs_ != nullptr && load_runs_->enabled() && answer.beat.first && answer.beat.client == DmaClient::kReader) {
+    if (answer.plain_rows && load_runs_->open()) {
+      send_run(now, answer);
+      return;
+    }
+    ++load_runs_->other_answers;
+  }
   --answer.beats_left;
   answer.beat.last = answer.beats_left == 0;
   if (log_ != nullptr) log_->response(now, answer.beat);
@@ -43,6 +51,30 @@ void IdealMemory::evaluate(Cycle now) {
     ++answer.beat.beat;
     ++answer.scheduled;
   }
+  if (size_ != 0) wake_at(std::max(answers_[head_].scheduled, next_offer_));
+}
+
+// All beats of an answer that nothing can hold up.
+void IdealMemory::send_run(Cycle now, Answer& answer) {
+  const int beats = answer.beats_left;
+  // One of a single beat has too little time to make room for the next in the queues.
+  const bool direct = beats > 1 && now > short_run_ + 1;
+  ResponseBeat& run = direct ? load_runs_->send(now) : out_response_.emplace(now);
+  run = answer.beat;
+  run.run = static_cast<std::uint8_t>(beats);
+  run.last = true;
+  if (!direct) short_run_ = now;
+  if (log_ != nullptr) {
+    for (int i = 0; i < beats; ++i) {
+      answer.beat.last = i + 1 == beats;
+      log_->response(now + static_cast<Cycle>(i), answer.beat);
+      answer.beat.first = false;
+      ++answer.beat.beat;
+    }
+  }
+  next_offer_ = now + static_cast<Cycle>(beats);
+  head_ = (head_ + 1) & (answers_.size() - 1);
+  --size_;
   if (size_ != 0) wake_at(std::max(answers_[head_].scheduled, next_offer_));
 }
 
@@ -61,6 +93,7 @@ void IdealMemory::take_request(Cycle now) {
   answer.beat.lg_size = beat.lg_size;
   answer.beat.client = beat.client;
   answer.beat.source = beat.source;
+  answer.plain_rows = beat.plain_rows;
   answer.scheduled = now + static_cast<Cycle>(params_.memory.latency);
   if (any_scheduled_) answer.scheduled = std::max(answer.scheduled, last_scheduled_ + 1);
   last_scheduled_ = answer.scheduled + static_cast<Cycle>(answer.beats_left) - 1;

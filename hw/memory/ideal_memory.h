@@ -8,6 +8,7 @@
 #include "hw/memory/port_values.h"
 #include "hw/params/machine.h"
 #include "hw/ports/burst.h"
+#include "hw/ports/load_runs.h"
 #include "hw/ports/port_log.h"
 #include "sim/kernel/channel.h"
 
@@ -16,7 +17,7 @@ namespace systole::hw {
 class IdealMemory final : public Unit {
  public:
   IdealMemory(const sc_core::sc_module_name& name, const MachineParams& params, Memory& memory, ValuePlane* values,
-              Channel<RequestBeat>& in_request, Channel<ResponseBeat>& out_response, PortLog* log);
+              Channel<RequestBeat>& in_request, Channel<ResponseBeat>& out_response, PortLog* log, LoadRuns* load_runs = nullptr);
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
@@ -31,20 +32,24 @@ class IdealMemory final : public Unit {
   struct Answer {
     ResponseBeat beat;       // the next beat
     int beats_left = 0;
+    bool plain_rows = false;
     Cycle scheduled = 0;     // of the next beat
   };
   void take_request(Cycle now);
+  void send_run(Cycle now, Answer& answer);
 
   const MachineParams params_;
   PortValues port_values_;
   Channel<RequestBeat>& in_request_;
   Channel<ResponseBeat>& out_response_;
   PortLog* log_;
+  LoadRuns* load_runs_;    // null: every beat by itself
   std::vector<Answer> answers_;      // ring
   std::size_t head_ = 0;
   std::size_t size_ = 0;
   Cycle last_scheduled_ = 0;         // of the last beat of all answers so far
   bool any_scheduled_ = false;
+  Cycle short_run_ = 0;              // when a run was sent through the crossbar last
   Cycle next_offer_ = 0;             // no beat is offered before
 };
 

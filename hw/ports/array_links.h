@@ -43,7 +43,6 @@ class RowsInside {
       if (tail.request == row.request && !tail.last && tail.first + tail.count == now) {
         ++tail.count;
         tail.last = row.last;
-        reader_->wake_at(now + latency_);
         return;
       }
     }
@@ -53,7 +52,8 @@ class RowsInside {
     SYSTOLE_CHECK(size_ < runs_.size());
     runs_[(head_ + size_) & mask()] = run;
     ++size_;
-    reader_->wake_at(run.first + latency_);
+    // The reader goes from run to run by itself.
+    if (size_ == 1) reader_->wake_at(run.first + latency_);
   }
   // Only the first `count` rows of the last run have entered.
   void cut(unsigned count) {
@@ -125,6 +125,7 @@ class ArrayTags {
     tags_[slot(tag_head_ + tag_count_)] = tag;
     ++tag_count_;
     valid_count_ += tag.valid ? 1u : 0u;
+    scratchpad_count_ += tag.valid && !tag.destination.is_accumulator() ? 1u : 0u;
     rows_[slot(row_head_ + row_count_)] = {rows_id, static_cast<std::uint16_t>(rows)};
     ++row_count_;
     pushed_ = now;
@@ -144,6 +145,8 @@ class ArrayTags {
   [[nodiscard]] const ArrayTag* match(std::uint8_t id) const {
     return tag_count_ != 0 && tags_[tag_head_].id == id ? &tags_[tag_head_] : nullptr;
   }
+  // What match() and total_rows() say holds until the next retire(): a push behind them changes nothing.
+  [[nodiscard]] bool head_is_known() const { return tag_count_ != 0 && row_count_ != 0; }
   // Rows of the request whose results come out now; `otherwise` when the head belongs to another one.
   [[nodiscard]] unsigned total_rows(std::uint8_t id, unsigned otherwise) const {
     return row_count_ != 0 && rows_[row_head_].id == id ? rows_[row_head_].rows : otherwise;
@@ -154,6 +157,7 @@ class ArrayTags {
       popped_ = tags_[tag_head_];
       tag_popped_ = now;
       valid_count_ -= popped_.valid ? 1u : 0u;
+      scratchpad_count_ -= popped_.valid && !popped_.destination.is_accumulator() ? 1u : 0u;
       tag_head_ = slot(tag_head_ + 1);
       --tag_count_;
       if (controller_waits_) controller_->wake_at(now + 1);
@@ -170,6 +174,7 @@ class ArrayTags {
   void mark_completion(Cycle now) { completed_ = now; }
 
   // ---- ExecuteController (after both in the group)
+  [[nodiscard]] bool changed_in(Cycle now) const { return pushed_ == now || tag_popped_ == now; }
   [[nodiscard]] bool completed_in(Cycle now) const { return completed_ == now; }
   // A result is still to come: the level in `now`, and in `now + 1`.
   [[nodiscard]] bool in_progress(Cycle now) const {
@@ -195,6 +200,8 @@ class ArrayTags {
   }
 
   [[nodiscard]] unsigned size() const { return tag_count_; }
+  // Results still to be written into the scratchpad.
+  [[nodiscard]] unsigned scratchpad_results() const { return scratchpad_count_; }
 
   // Only tags of dropped results outlive their operation. Ids count modulo `ids` and are taken relative to `last`.
   void residual(Residual& r, unsigned last, unsigned ids) {
@@ -245,6 +252,7 @@ class ArrayTags {
   unsigned tag_head_ = 0;
   unsigned tag_count_ = 0;
   unsigned valid_count_ = 0;
+  unsigned scratchpad_count_ = 0;
   unsigned row_head_ = 0;
   unsigned row_count_ = 0;
   Cycle pushed_ = kNever;

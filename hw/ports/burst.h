@@ -25,6 +25,7 @@ struct RequestBeat {
   std::uint16_t source = 0;       // transaction id of the client
   std::uint8_t useful_first = 0;  // Get: first byte of the request that the program names, and their number; the rest is over-fetch
   std::uint8_t useful_bytes = 0;
+  bool plain_rows = false;        // Get: all bytes are whole rows for the scratchpad that nobody scales or repeats (hw/ports/load_runs.h)
   ValueRef values;                // Get: where the memory puts the request's bytes; Put: bytes of this beat, in lane order
   std::uint32_t sequence = 0;     // host command that caused it
 };
@@ -34,6 +35,7 @@ struct ResponseBeat {
   std::uint8_t lg_size = 0;
   DmaClient client = DmaClient::kReader;
   std::uint8_t beat = 0;
+  std::uint8_t run = 0;           // not 0: stands for so many beats, one per cycle, which are taken as they come (hw/ports/load_runs.h)
   bool first = true;
   bool last = true;
   std::uint16_t source = 0;

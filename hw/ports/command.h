@@ -34,6 +34,9 @@ struct Completion {
   Origin origin = Origin::kHost;
 };
 
+// For readers that count completions: who made the command, and its queue (load, execute, store).
+constexpr unsigned completion_class(Origin origin, isa::Queue queue) { return static_cast<unsigned>(origin) * 4 + static_cast<unsigned>(queue); }
+
 // Inputs of the completion port: the execute controller wins over loads, loads over stores (Controller.scala).
 enum CompletionSource : unsigned { kCompletionExecute, kCompletionLoad, kCompletionStore, kCompletionSources };
 

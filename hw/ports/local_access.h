@@ -15,11 +15,6 @@ struct ArrayWrite {
   std::uint32_t sequence = 0;   // host command, for messages
 };
 
-// The scratchpad's answer to "may a read of this bank start now", one bit per bank. A cycle in which it is not driven means: all banks.
-struct BanksReady {
-  std::uint32_t mask = ~std::uint32_t{0};
-};
-
 // A row that is read to be stored; its data leave the bank in the next cycle.
 struct ScratchpadRead {
   ValueRef values;              // the row's bytes, captured when the read starts

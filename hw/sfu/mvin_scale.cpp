@@ -7,13 +7,14 @@
 namespace systole::hw {
 
 MvinScale::MvinScale(const sc_core::sc_module_name& name, int dim, int units, int latency, Channel<LoadedRow>& in_row,
-                     Channel<LoadedRow>& out_row)
+                     Channel<LoadedRow>& out_row, LoadRuns* load_runs)
     : Unit(name),
       dim_(dim),
       units_(units),
       latency_(latency),
       in_row_(in_row),
       out_row_(out_row),
+      load_runs_(load_runs),
       last_grant_(static_cast<std::size_t>(units), 0) {
   in_row_.bind_reader(*this);
   out_row_.bind_writer(*this);
@@ -24,12 +25,27 @@ MvinScale::MvinScale(const sc_core::sc_module_name& name, int dim, int units, in
   for (Entry& entry : entries_) entry.fired.assign(static_cast<std::size_t>(dim), 0);
 }
 
+// The rows of announced runs have moved the ring of entries on.
+void MvinScale::take_turns() {
+  if (load_runs_ != nullptr && load_runs_->rows_announced != rows_passed_) {
+    // No row is inside while those of a run pass.
+    const auto moved = static_cast<int>((load_runs_->rows_announced - rows_passed_) % kEntries);
+    head_ = (head_ + moved) % kEntries;
+    tail_ = (tail_ + moved) % kEntries;
+    rows_passed_ = load_runs_->rows_announced;
+  }
+}
+
 void MvinScale::evaluate(Cycle now) {
+  take_turns();
   if (units_ == 0) {
     evaluate_pipeline(now);
   } else {
     evaluate_units(now);
   }
+  if (load_runs_ == nullptr) return;
+  load_runs_->rows_in_scaler = pipeline_ ? static_cast<int>(pipeline_->size()) : 0;
+  for (const Entry& entry : entries_) load_runs_->rows_in_scaler += entry.valid ? 1 : 0;
 }
 
 LoadedRow MvinScale::take_repeat(Cycle now) {

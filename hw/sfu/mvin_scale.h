@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hw/params/machine.h"
+#include "hw/ports/load_runs.h"
 #include "hw/ports/row.h"
 #include "sim/kernel/channel.h"
 
@@ -16,11 +17,13 @@ namespace systole::hw {
 class MvinScale final : public Unit {
  public:
   // units = 0: a pipeline of `latency` stages (0: none).
-  MvinScale(const sc_core::sc_module_name& name, int dim, int units, int latency, Channel<LoadedRow>& in_row, Channel<LoadedRow>& out_row);
+  MvinScale(const sc_core::sc_module_name& name, int dim, int units, int latency, Channel<LoadedRow>& in_row, Channel<LoadedRow>& out_row,
+            LoadRuns* load_runs = nullptr);
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
   void residual(Residual& r) override {
+    take_turns();
     for (const Entry& entry : entries_) r.rest(!entry.valid);
     r.rest(repeats_left_ < 0 && in_pipes_.empty());
     if (pipeline_) pipeline_->residual(r);
@@ -46,6 +49,7 @@ class MvinScale final : public Unit {
 
   // Takes the next repeat of the row in the input register.
   [[nodiscard]] LoadedRow take_repeat(Cycle now);
+  void take_turns();
   void evaluate_pipeline(Cycle now);
   void evaluate_units(Cycle now);
   void grant(Cycle now, int unit);
@@ -55,9 +59,11 @@ class MvinScale final : public Unit {
   const int latency_;
   Channel<LoadedRow>& in_row_;
   Channel<LoadedRow>& out_row_;
+  LoadRuns* load_runs_;     // learns how many rows are inside, or null
   std::unique_ptr<Channel<LoadedRow>> pipeline_;
   int repeats_left_ = -1;   // of the row in the input register; -1: none taken yet
   std::array<Entry, kEntries> entries_;
+  std::uint64_t rows_passed_ = 0;   // of announced runs, as far as head_ and tail_ know
   int head_ = 0;
   int tail_ = 0;
   std::vector<int> last_grant_;

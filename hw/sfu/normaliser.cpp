@@ -72,7 +72,7 @@ StoreRow Normaliser::take_output(Cycle now) {
   wake_at(now);
   const Stats& stats = stats_[static_cast<std::size_t>(output_taken_)];
   StoreRow row = stats.row;
-  activator_.activate(row, stats.result);
+  activator_.activate(now, row, stats.result);
   return row;
 }
 

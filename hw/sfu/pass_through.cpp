@@ -10,7 +10,7 @@ PassThrough::PassThrough(RowActivator& activator, Unit& consumer, Unit& producer
 
 StoreRow PassThrough::take_output(Cycle now) {
   StoreRow row = rows_.pop(now);
-  activator_.activate(row, {});
+  activator_.activate(now, row, {});
   return row;
 }
 

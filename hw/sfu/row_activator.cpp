@@ -10,7 +10,7 @@ void RowActivator::pre_shift(StoreRow& row) {
   for (int i = 0; i < params_.array.dim; ++i) words[i] = rounding_shift(words[i], row.constants.pre_shift);
 }
 
-void RowActivator::activate(StoreRow& row, const RowStatistics& stats) {
+void RowActivator::activate(Cycle now, StoreRow& row, const RowStatistics& stats) {
   if (values_ == nullptr || row.local.full_row()) return;
   const std::int32_t* words = this->words(row);
   AffineOperands affine;
@@ -18,6 +18,10 @@ void RowActivator::activate(StoreRow& row, const RowStatistics& stats) {
     // Gain and bias of a block of columns stand in two neighbouring accumulator rows, as fp32 bit patterns.
     const auto rows = static_cast<std::uint32_t>(accumulator_rows(params_));
     const std::uint32_t first = row.constants.affine_row + 2u * row.affine_block;
+    if (array_writes_ != nullptr) {
+      array_writes_->settle(now, first % rows);
+      array_writes_->settle(now, (first + 1) % rows);
+    }
     affine.gain = reinterpret_cast<const float*>(values_->accumulator_row(first % rows));
     affine.bias = reinterpret_cast<const float*>(values_->accumulator_row((first + 1) % rows));
   }

@@ -7,6 +7,7 @@
 #include "hw/datapath/activation.h"
 #include "hw/datapath/value_plane.h"
 #include "hw/params/machine.h"
+#include "hw/ports/array_writes.h"
 #include "hw/ports/row.h"
 
 namespace systole::hw {
@@ -15,10 +16,12 @@ class RowActivator {
  public:
   static constexpr int kRowScales = 1024;
 
-  RowActivator(const MachineParams& params, ValuePlane* values) : params_(params), values_(values) {}
+  // `array_writes`: what the array announces, or null.
+  RowActivator(const MachineParams& params, ValuePlane* values, ArrayWriteRuns* array_writes)
+      : params_(params), values_(values), array_writes_(array_writes) {}
 
   // Gives `row` a new buffer with its bytes: int8 after activation and scaling, or the raw words of a full-width row.
-  void activate(StoreRow& row, const RowStatistics& stats);
+  void activate(Cycle now, StoreRow& row, const RowStatistics& stats);
   // E1: shifts the raw words in place when the activation asks for it.
   void pre_shift(StoreRow& row);
 
@@ -33,6 +36,7 @@ class RowActivator {
  private:
   const MachineParams params_;
   ValuePlane* values_;
+  ArrayWriteRuns* array_writes_;
   std::array<float, kRowScales> row_scales_{};
   OverflowCounters overflows_;
 };

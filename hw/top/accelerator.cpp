@@ -16,19 +16,39 @@ constexpr unsigned kQueue = 2;
 // A register that its owner empties and refills in the same cycle.
 constexpr unsigned kRegister = 1;
 
+// Cycles from the beat merger's output to the write into the scratchpad, when nothing is in the way: hops, scaler, pixel repeater.
+Cycle load_lag(const MachineParams& m) {
+  const Cycle hops = m.mvin_scale.input_queue != 0 ? 2 : 1;
+  const Cycle scaler = m.mvin_scale.units != 0 ? 1 : static_cast<Cycle>(m.mvin_scale.latency);
+  return hops + scaler + 1;
+}
+
+// Rows of a run are written before a result that the array begins meanwhile can come out.
+bool can_run_loads(const MachineParams& m) {
+  const Cycle answer = 2 + static_cast<Cycle>(m.dma.max_bytes / m.dma.bus_bytes) + load_lag(m);
+  return answer + 4 < static_cast<Cycle>(array_latency(m));
+}
+
 }  // namespace
 
 // Queues between the units, in the order of the data's way.
 struct Accelerator::Channels {
-  explicit Channels(const MachineParams& m)
+  Channels(const MachineParams& m, Granularity granularity)
       : loads("load_queue", kHop, static_cast<unsigned>(m.queue.load)),
         stores("store_queue", kHop, static_cast<unsigned>(m.queue.store)),
         execute_queue("execute_queue", kHop, static_cast<unsigned>(m.queue.execute)),
         row_requests("read_issue", kHop, static_cast<unsigned>(m.scratchpad.read_delay + 1), Full::kPipe),
         mvin_acc_scaled("mvin_acc_scale", static_cast<Cycle>(std::max(m.mvin_scale.latency, 1)),
                         static_cast<unsigned>(std::max(m.mvin_scale.latency, 1)), Full::kPipe),
+        array_writes(static_cast<Cycle>(m.accumulator.latency), m.accumulator.banks),
         execute(m),
-        array(m) {}
+        array(m),
+        load_runs(granularity == Granularity::kRuns && can_run_loads(m), load_lag(m), log2_ceil(scratchpad_bank_rows(m)), array.tags) {
+    load_runs.bind_response(reader_responses);
+    load_runs.add_stage(mvin_queue);
+    load_runs.add_stage(mvin_register);
+    load_runs.add_stage(pixel_register);
+  }
 
   Channel<Command> to_loop_conv{"loop_conv_queue", kHop, kQueue};
   Channel<Command> to_loop_ws{"loop_ws_queue", kHop, kQueue};
@@ -62,17 +82,24 @@ struct Accelerator::Channels {
 
   Tlb tlb;
   Wire<ArrayWrite> array_write;
+  ArrayWriteRuns array_writes;
   ExecuteLinks execute;
   ArrayLinks array;
+  LoadRuns load_runs;
   BusyLine reader_busy;
   BusyLine writer_busy;
   BusyLine execute_busy;
 };
 
 Accelerator::Accelerator(const sc_core::sc_module_name& name, const MachineParams& m, ValuePlane* values, HazardLog* hazards,
-                         Channel<Command>& command, Channel<RequestBeat>& port_request, Channel<ResponseBeat>& port_response)
-    : sc_core::sc_module(name), params_(m), channels_(std::make_unique<Channels>(m)) {
+                         Channel<Command>& command, Channel<RequestBeat>& port_request, Channel<ResponseBeat>& port_response,
+                         Granularity granularity)
+    : sc_core::sc_module(name), params_(m), channels_(std::make_unique<Channels>(m, granularity)) {
   Channels& c = *channels_;
+  const bool row_by_row = granularity == Granularity::kRow;
+  c.execute.row_by_row = row_by_row;
+  // Single-ported accumulator banks have write queues, which must be drained row by row.
+  ArrayWriteRuns* const array_writes = row_by_row || m.accumulator.sub_banks != 0 ? nullptr : &c.array_writes;
   const FrontEndParams front_end = make_front_end_params(m);
   command_queue_ = std::make_unique<CommandHop>("command_queue", command, c.to_loop_conv);
   loop_conv_ = std::make_unique<LoopConv>("loop_conv", front_end, c.to_loop_conv, c.to_loop_ws, c.completions, c.loop_conv_credits);
@@ -81,20 +108,21 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const MachineParam
       "reservation_station", front_end, c.unrolled, c.completions,
       ReservationStation::Outputs{c.loads, c.to_transpose_unroller, c.stores, c.loop_ws_credits, c.loop_conv_credits});
 
-  scratchpad_ = std::make_unique<Scratchpad>("scratchpad", m);
-  accumulator_ = std::make_unique<Accumulator>("accumulator", m);
+  scratchpad_ = std::make_unique<Scratchpad>("scratchpad", m, &c.load_runs);
+  accumulator_ = std::make_unique<Accumulator>("accumulator", m, array_writes);
 
   if (values != nullptr) gemm_ = std::make_unique<GemmArray>(m, *values);
   scratchpad_->bind_operands(c.execute);
   transpose_unroller_ = std::make_unique<TransposeUnroller>("transpose_unroller", c.to_transpose_unroller, c.execute_queue);
-  array_ = std::make_unique<SystolicArray>("systolic_array", m, c.array, c.array_write, c.completions, gemm_.get());
+  array_ = std::make_unique<SystolicArray>("systolic_array", m, c.array, c.array_write, c.completions, gemm_.get(), array_writes);
   mesh_input_ = std::make_unique<MeshInput>("mesh_input", m, c.execute, c.array, gemm_.get(), hazards);
   execute_controller_ = std::make_unique<ExecuteController>("execute_controller", m, c.execute_queue, c.execute, c.array,
-                                                            scratchpad_->ready(), c.completions, c.execute_busy, gemm_.get(), hazards);
+                                                            scratchpad_->port(), c.completions, c.execute_busy, gemm_.get(), hazards);
 
-  load_controller_ = std::make_unique<LoadController>("load_controller", m, c.loads, c.load_progress, c.row_requests, c.zero_rows, c.completions);
+  load_controller_ = std::make_unique<LoadController>("load_controller", m, c.loads, c.load_progress, c.row_requests, c.zero_rows, c.completions, c.load_runs);
   transactions_ = std::make_unique<TransactionTable>(m.dma.max_in_flight);
-  reader_ = std::make_unique<ReadRequester>("dma_reader", m, *transactions_, c.tlb, values, c.row_requests, c.reader_requests, c.reader_busy);
+  reader_ = std::make_unique<ReadRequester>("dma_reader", m, *transactions_, c.tlb, values, c.row_requests, c.reader_requests, c.reader_busy,
+                                            c.load_runs);
   const bool queued = m.mvin_scale.input_queue != 0;
   if (queued) {
     mvin_hop_ = std::make_unique<RowHop>("mvin_queue", c.mvin_queue, c.mvin_register);
@@ -102,21 +130,21 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const MachineParam
   }
   beat_merger_ = std::make_unique<BeatMerger>("beat_merger", m, *transactions_, *reader_, values, c.reader_responses,
                                               queued ? c.mvin_queue : c.mvin_register,
-                                              queued ? c.mvin_acc_queue : c.mvin_acc_register, c.reader_busy);
-  mvin_scale_ = std::make_unique<MvinScale>("mvin_scale", m.array.dim, m.mvin_scale.units, m.mvin_scale.latency, c.mvin_register, c.pixel_register);
+                                              queued ? c.mvin_acc_queue : c.mvin_acc_register, c.reader_busy, c.load_runs);
+  mvin_scale_ = std::make_unique<MvinScale>("mvin_scale", m.array.dim, m.mvin_scale.units, m.mvin_scale.latency, c.mvin_register, c.pixel_register, &c.load_runs);
   if (m.sfu.mvin_acc_scale != 0) {
     // The stages of this scaler are the channel behind it.
     mvin_acc_scale_ = std::make_unique<MvinScale>("mvin_acc_scale", m.array.dim, 0, 0, c.mvin_acc_register, c.mvin_acc_scaled);
   }
   row_writer_ = std::make_unique<RowWriter>("row_writer", m, values, *scratchpad_, *accumulator_, c.array_write, c.pixel_register,
-                                            mvin_acc_scale_ ? c.mvin_acc_scaled : c.mvin_acc_register, c.zero_rows, c.load_progress);
+                                            mvin_acc_scale_ ? c.mvin_acc_scaled : c.mvin_acc_register, c.zero_rows, c.load_progress, c.load_runs);
 
   store_controller_ = std::make_unique<StoreController>("store_controller", m, c.stores, c.store_progress, c.store_rows, c.completions);
   mvout_queues_ = std::make_unique<MvoutQueues>(m);
   mvout_scale_stage_ = std::make_unique<MvoutScaleStage>("mvout_scale_stage", m, values, *scratchpad_, *mvout_queues_, c.write_register, hazards);
   mvout_norm_stage_ = std::make_unique<MvoutNormStage>("mvout_norm_stage", m, *accumulator_, *mvout_queues_);
   mvout_dispatch_ = std::make_unique<MvoutDispatch>("mvout_dispatch", m, values, *scratchpad_, *accumulator_, *mvout_queues_, c.store_rows, c.store_progress);
-  activator_ = std::make_unique<RowActivator>(m, values);
+  activator_ = std::make_unique<RowActivator>(m, values, array_writes);
   if (m.sfu.normaliser != 0) {
     normaliser_ = std::make_unique<Normaliser>("normaliser", m, *activator_, hazards);
     normaliser_->bind(*mvout_scale_stage_, *mvout_norm_stage_);
@@ -140,6 +168,8 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const MachineParam
 
 Accelerator::~Accelerator() = default;
 
+LoadRuns& Accelerator::load_runs() { return channels_->load_runs; }
+
 void Accelerator::register_units(Scheduler& scheduler, bool reverse_order) {
   // Consumers before producers, writes before banks before reads: the ready signals of the RTL run against the data within a cycle.
   std::vector<Unit*> datapath = {array_.get(), mesh_input_.get(), writer_.get(), mvout_scale_stage_.get()};
@@ -150,8 +180,9 @@ void Accelerator::register_units(Scheduler& scheduler, bool reverse_order) {
   if (mvin_acc_scale_) datapath.push_back(mvin_acc_scale_.get());
   if (mvin_hop_) datapath.insert(datapath.end(), {mvin_hop_.get(), mvin_acc_hop_.get()});
   datapath.insert(datapath.end(), {beat_merger_.get(), reader_.get(), load_controller_.get()});
-  std::vector<Unit*> others = {command_queue_.get(), loop_conv_.get(), loop_ws_.get(), reservation_station_.get(), transpose_unroller_.get(),
-                               store_controller_.get(), crossbar_.get()};
+  // Any order gives the same result; with readers in front of writers fewer of them are woken for nothing.
+  std::vector<Unit*> others = {crossbar_.get(), store_controller_.get(), transpose_unroller_.get(), reservation_station_.get(), loop_ws_.get(),
+                               loop_conv_.get(), command_queue_.get()};
   units_ = datapath;
   units_.insert(units_.end(), others.begin(), others.end());
   if (reverse_order) std::reverse(others.begin(), others.end());

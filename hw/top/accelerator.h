@@ -33,8 +33,12 @@ class Accelerator final : public sc_core::sc_module {
   // Commands come in through `command`; `port_request` and `port_response` are channels A and D of the memory port.
   // Without `values` the same cycles result.
   Accelerator(const sc_core::sc_module_name& name, const MachineParams& params, ValuePlane* values, HazardLog* hazards,
-              Channel<Command>& command, Channel<RequestBeat>& port_request, Channel<ResponseBeat>& port_response);
+              Channel<Command>& command, Channel<RequestBeat>& port_request, Channel<ResponseBeat>& port_response,
+              Granularity granularity = Granularity::kRuns);
   ~Accelerator() override;
+
+  // For a memory that sends answers as runs.
+  [[nodiscard]] LoadRuns& load_runs();
 
   // Hands the units to the scheduler: the datapath as a group in the order of the RTL's ready chain, the rest one by one.
   void register_units(Scheduler& scheduler, bool reverse_order);

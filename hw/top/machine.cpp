@@ -60,7 +60,7 @@ struct Machine::Parts {
         scheduler(module_name(options, "scheduler").c_str(), options.scheduler, sc_core::sc_time(1, sc_core::SC_NS)),
         hazards(params.revision),
         values(options.timing_only ? nullptr : std::make_unique<ValuePlane>(params, memory)),
-        accelerator(module_name(options, "accelerator").c_str(), params, values.get(), &hazards, commands, port_request, port_response),
+        accelerator(module_name(options, "accelerator").c_str(), params, values.get(), &hazards, commands, port_request, port_response, options.granularity),
         host(module_name(options, "host").c_str(), host_params(), commands,
              {[this](Cycle) { scheduler.stop(); }, [this](const IssuingHost::Boundary& boundary) { begin_region(boundary); }, [this](Cycle) { return hold(); }}),
         port(make_memory()) {
@@ -97,6 +97,7 @@ struct Machine::Parts {
   }
   std::unique_ptr<Unit> make_memory() {
     if (options.tlm_memory) {
+      scheduler.expect_foreign_events();
       auto unit = std::make_unique<TlmMemory>(module_name(options, "memory").c_str(), params, *options.tlm_memory, scheduler, values.get(), port_request, port_response, options.port_log);
       tlm = unit.get();
       return unit;
@@ -104,7 +105,7 @@ struct Machine::Parts {
     switch (params.memory.model) {
       case MemoryModel::kIdeal:
         if (!options.resident.empty()) throw ConfigError("resident lines need the cache of memory.model = soc");
-        return std::make_unique<IdealMemory>(module_name(options, "memory").c_str(), params, memory, values.get(), port_request, port_response, options.port_log);
+        return std::make_unique<IdealMemory>(module_name(options, "memory").c_str(), params, memory, values.get(), port_request, port_response, options.port_log, &accelerator.load_runs());
       case MemoryModel::kSoc: {
         auto unit = std::make_unique<SocMemory>(module_name(options, "memory").c_str(), params, memory, values.get(), port_request, port_response, options.port_log, options.memory_log);
         for (const ResidentRange& range : options.resident) unit->place(range);

@@ -22,6 +22,7 @@ enum class TlmStyle : std::uint8_t;
 
 struct MachineOptions {
   SchedulerMode scheduler = SchedulerMode::kFast;
+  Granularity granularity = Granularity::kRuns;
   bool timing_only = false;              // no values: memory stays as it is, cycles are the same
   Cycle max_cycles = 1'000'000'000'000;
   // A run ends with an error when the accelerator is waited for and no command is issued or completes for this many cycles (0: never).

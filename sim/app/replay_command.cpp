@@ -203,6 +203,7 @@ ReplaySettings read_settings(const Arguments& arguments) {
   ReplaySettings settings;
   settings.simulation = simulation_options(arguments);
   settings.replay.scheduler = settings.simulation.scheduler;
+  settings.replay.granularity = settings.simulation.granularity;
   settings.replay.timing_only = settings.simulation.timing_only;
   settings.replay.max_cycles = arguments.get<std::uint64_t>("max-cycles", settings.replay.max_cycles);
   settings.replay.watchdog = arguments.get<std::uint64_t>("watchdog", settings.replay.watchdog);

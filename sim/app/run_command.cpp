@@ -144,6 +144,7 @@ int run_run(const Words& words) {
   PhaseLine phase(!options.quiet);
   run::SimulationSettings settings;
   settings.scheduler = options.scheduler;
+  settings.granularity = options.granularity;
   settings.timing_only = options.timing_only;
   settings.check = !arguments.has("no-check");
   settings.skip_ahead = on_or_off(arguments, "skip-ahead", true);

@@ -53,6 +53,7 @@ config::MachineConfig machine_option(const Arguments& arguments, const char* def
 void add_simulation_options(Arguments& arguments) {
   arguments.add_switch("timing-only", "cycles without values (the cycles are the same)")
       .add("scheduler", po::value<std::string>()->value_name("fast|native|every-cycle"), "who calls the units; the result is the same (default: fast)")
+      .add("granularity", po::value<std::string>()->value_name("runs|row"), "rows that follow one another at once or one by one; the result is the same (default: runs)")
       .add("json", po::value<std::string>()->value_name("FILE"), "write the result as JSON; - is standard output")
       .add_switch("quiet", "print errors only")
       .add("log", po::value<std::string>()->value_name("LEVEL"), "trace, debug, info, warn, error or off (default: warn)");
@@ -64,6 +65,11 @@ SimulationOptions simulation_options(const Arguments& arguments) {
   options.json = arguments.get<std::string>("json", "");
   options.quiet = arguments.has("quiet");
   set_log_level(arguments.get<std::string>("log", "warn"));
+  const std::string granularity = arguments.get<std::string>("granularity", "runs");
+  if (granularity != "runs" && granularity != "row") {
+    throw ConfigError(fmt::format("--granularity {}: unknown; nearest: '{}'", granularity, nearest(granularity, {"runs", "row"})));
+  }
+  options.granularity = granularity == "row" ? Granularity::kRow : Granularity::kRuns;
   const std::string name = arguments.get<std::string>("scheduler", "fast");
   std::vector<std::string> names;
   for (const SchedulerMode mode : kModes) {

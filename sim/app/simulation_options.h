@@ -10,6 +10,7 @@ namespace systole::app {
 
 struct SimulationOptions {
   SchedulerMode scheduler = SchedulerMode::kFast;
+  Granularity granularity = Granularity::kRuns;
   bool timing_only = false;
   std::string json;        // file; "-" is standard output; empty: none
   bool quiet = false;      // no report, no progress
@@ -22,7 +23,7 @@ struct SimulationOptions {
 void add_machine_options(Arguments& arguments, const char* default_machine);
 [[nodiscard]] config::MachineConfig machine_option(const Arguments& arguments, const char* default_machine);
 
-// --timing-only, --scheduler, --json, --quiet, --log.
+// --timing-only, --scheduler, --granularity, --json, --quiet, --log.
 void add_simulation_options(Arguments& arguments);
 // Also sets the level of the log. Throws ConfigError.
 [[nodiscard]] SimulationOptions simulation_options(const Arguments& arguments);

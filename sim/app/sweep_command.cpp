@@ -58,6 +58,7 @@ int run_sweep(const Words& words) {
   const study::Sweep sweep = study::read_sweep(arguments.words()[0]);
   run::SimulationSettings settings;
   settings.scheduler = options.scheduler;
+  settings.granularity = options.granularity;
   settings.timing_only = options.timing_only || sweep.timing_only;
   settings.check = arguments.has("check");
 

@@ -90,6 +90,7 @@ int run_validate(const Words& words) {
   const config::MachineConfig machine = machine_option(arguments, config::kDefaultPreset);
   run::SimulationSettings settings;
   settings.scheduler = options.scheduler;
+  settings.granularity = options.granularity;
 
   const Words& files = arguments.words();
   std::vector<Json> results(files.size());

@@ -32,19 +32,27 @@ class Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  void bind_reader(Unit& unit) { reader_ = &unit; }
+  // A reader that says so through `interested` is woken only while that is true; it looks at the channel by itself when it becomes so.
+  void bind_reader(Unit& unit, const bool* interested = &kAlways) {
+    reader_ = &unit;
+    interested_ = interested;
+  }
   void bind_writer(Unit& unit) { writer_ = &unit; }
 
   // ---- writer
   [[nodiscard]] bool can_push(Cycle now) const {
     return size_ + (full_ == Full::kRegistered && last_pop_ == now ? last_popped_ : 0u) < capacity_;
   }
-  void push(Cycle now, T item) {
+  void push(Cycle now, const T& item) { emplace(now) = item; }
+  // The item to be filled in by the caller, in place: a copy of something that has just been put together member by member is slow.
+  [[nodiscard]] T& emplace(Cycle now) {
     SYSTOLE_CHECK(can_push(now) && last_push_ != now);
     last_push_ = now;
-    entries_[(head_ + size_) & mask_] = Entry{std::move(item), now + latency_};
+    Entry& entry = entries_[(head_ + size_) & mask_];
+    entry.visible = now + latency_;
     ++size_;
-    if (reader_ != nullptr) reader_->wake_at(now + latency_);
+    if (reader_ != nullptr && *interested_) reader_->wake_at(now + latency_);
+    return entry.item;
   }
   [[nodiscard]] bool pushed_in(Cycle now) const { return last_push_ == now; }
 
@@ -76,7 +84,7 @@ class Channel {
     head_ = (head_ + count) & mask_;
     size_ -= count;
     if (was_full && writer_ != nullptr) writer_->wake_at(full_ == Full::kPipe ? now : now + 1);
-    if (size_ != 0 && reader_ != nullptr) reader_->wake_at(std::max(now + 1, entries_[head_].visible));
+    if (size_ != 0 && reader_ != nullptr && *interested_) reader_->wake_at(std::max(now + 1, entries_[head_].visible));
   }
 
   // ---- both
@@ -114,7 +122,9 @@ class Channel {
   Cycle last_pop_ = kNever;
   unsigned last_popped_ = 0;   // items taken in `last_pop_`
   std::vector<Entry> entries_;
+  static constexpr bool kAlways = true;
   Unit* reader_ = nullptr;
+  const bool* interested_ = &kAlways;
   Unit* writer_ = nullptr;
 };
 

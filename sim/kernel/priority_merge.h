@@ -18,7 +18,23 @@ class PriorityMerge {
   // through `interested` is woken only while that is true; an offer that concerns it must never find it false.
   void bind_listener(Unit& unit, const bool* interested = nullptr) { listeners_.push_back({&unit, interested}); }
 
+  // For readers that need numbers only: how many items of a class have been granted in the cycles before `now`.
+  static constexpr unsigned kClasses = 16;
+  void count_by(unsigned (*class_of)(const T&)) { class_of_ = class_of; }
+  [[nodiscard]] std::uint64_t granted_before(Cycle now, unsigned item_class) {
+    settle(now);
+    return counts_[item_class];
+  }
+  [[nodiscard]] std::uint64_t granted_before(Cycle now) {
+    settle(now);
+    return granted_;
+  }
+
   void offer(unsigned source, Cycle now, T item) {
+    if (class_of_ != nullptr) {
+      settle(now);
+      uncounted_ = now;
+    }
     offers_[source][now % 2] = {std::move(item), now};
     for (const Listener& listener : listeners_) {
       if (listener.interested == nullptr || *listener.interested) listener.unit->wake_at(now + 1);
@@ -33,6 +49,7 @@ class PriorityMerge {
   [[nodiscard]] bool was_granted(unsigned source, Cycle cycle) const { return winner(cycle) == source; }
 
   void residual(Residual& r) {
+    if (class_of_ != nullptr) settle(r.now());
     for (const auto& source : offers_) r.rest(source[0].cycle != r.now() && source[1].cycle != r.now());
   }
 
@@ -52,7 +69,17 @@ class PriorityMerge {
     }
     return kSources;
   }
+  void settle(Cycle now) {
+    if (uncounted_ >= now) return;   // kNever: all counted
+    ++counts_[class_of_(*granted(uncounted_))];
+    ++granted_;
+    uncounted_ = kNever;
+  }
   std::array<std::array<Offer, 2>, kSources> offers_{};
+  unsigned (*class_of_)(const T&) = nullptr;
+  Cycle uncounted_ = kNever;         // the only cycle with offers whose grant is not counted
+  std::array<std::uint64_t, kClasses> counts_{};
+  std::uint64_t granted_ = 0;
   std::vector<Listener> listeners_;
 };
 

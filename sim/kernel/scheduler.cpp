@@ -1,6 +1,9 @@
 #include "sim/kernel/scheduler.h"
 
 #include <algorithm>
+#ifdef SYSTOLE_COUNT_WAKEUPS
+#include <cstdio>
+#endif
 
 namespace systole {
 
@@ -11,6 +14,13 @@ struct Scheduler::Entity {
   Scheduler* scheduler = nullptr;
   Cycle armed = kNever;   // native: the cycle for which `event` is notified
   bool running = false;
+#ifdef SYSTOLE_COUNT_WAKEUPS
+  std::vector<std::uint64_t> counts;
+  ~Entity() {
+    for (unsigned i = 0; i < counts.size(); ++i) std::fprintf(stderr, "%-40s %12llu\n", names[i].c_str(), static_cast<unsigned long long>(counts[i]));
+  }
+  std::vector<std::string> names;
+#endif
 };
 
 Scheduler::Scheduler(const sc_core::sc_module_name& name, SchedulerMode mode, sc_core::sc_time clock_period)
@@ -36,6 +46,9 @@ void Scheduler::add_group(const std::string&, const std::vector<Unit*>& members)
     SYSTOLE_CHECK(entity.units.size() < Wheel::kMaxUnits);
     unit->attach(entity.wheel, static_cast<unsigned>(entity.units.size()));
     entity.units.push_back(unit);
+#ifdef SYSTOLE_COUNT_WAKEUPS
+    entity.names.push_back(unit->name());
+#endif
   }
 }
 
@@ -104,10 +117,36 @@ void Scheduler::run_cycle(Entity& entity, Cycle cycle) {
   if (mode_ == SchedulerMode::kEveryCycle) {
     for (unsigned index = 0; index < entity.units.size(); ++index) entity.wheel.wake(index, cycle);
   }
-  wakeups_ += entity.wheel.run_cycle(cycle, [&](unsigned index) { entity.units[index]->evaluate(cycle); });
+  run_units(entity, cycle);
+}
+
+void Scheduler::run_units(Entity& entity, Cycle cycle) {
+  Unit* const* units = entity.units.data();
+#ifdef SYSTOLE_COUNT_WAKEUPS
+  entity.counts.resize(entity.units.size());
+  wakeups_ += entity.wheel.run_cycle(cycle, [&](unsigned index) { ++entity.counts[index]; units[index]->evaluate(cycle); });
+#else
+  wakeups_ += entity.wheel.run_cycle(cycle, [&](unsigned index) { units[index]->evaluate(cycle); });
+#endif
 }
 
 void Scheduler::advance_fast(Entity& entity) {
+  const bool alone = !embedded_ && !foreign_events_ && !sc_core::sc_pending_activity_at_current_time() &&
+                     !sc_core::sc_pending_activity_at_future_time();
+  if (alone && mode_ == SchedulerMode::kFast) {
+    while (!stopped_) {
+      const Cycle next = entity.wheel.next();
+      if (next == kNever || !within_limit(next)) break;
+      now_ = next;
+      run_units(entity, next);
+      if (pause_) {
+        pause_ = false;
+        between_(next);
+      }
+    }
+    end();
+    return;
+  }
   while (!stopped_) {
     Cycle next = entity.wheel.next();
     if (next == kNever || !within_limit(next)) break;

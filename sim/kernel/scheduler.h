@@ -28,6 +28,9 @@ class Scheduler : public sc_core::sc_module {
   void add(Unit& unit);
   void add_group(const std::string& name, const std::vector<Unit*>& members);
 
+  // Units themselves notify SystemC events (a TLM target behind the memory port). Otherwise nothing foreign can appear while units run.
+  void expect_foreign_events() { foreign_events_ = true; }
+
   // Runs until stop(), until nothing is left to do, or until `max_cycles`. Errors thrown by units are rethrown here. `extend` is asked when
   // something is to happen in a cycle behind the limit, and returns the new limit; the run ends when that cycle is still behind it.
   void run(Cycle max_cycles, std::function<Cycle(Cycle next)> extend = {});
@@ -68,6 +71,7 @@ class Scheduler : public sc_core::sc_module {
   void advance_native(Entity& entity);
   void end();
   void run_cycle(Entity& entity, Cycle cycle);
+  void run_units(Entity& entity, Cycle cycle);
   [[nodiscard]] bool within_limit(Cycle cycle) {
     if (cycle > max_cycles_ && extend_) max_cycles_ = extend_(cycle);
     return cycle <= max_cycles_;
@@ -82,6 +86,7 @@ class Scheduler : public sc_core::sc_module {
   std::function<Cycle(Cycle)> extend_;
   bool started_ = false;
   bool embedded_ = false;
+  bool foreign_events_ = false;
   bool stopped_ = false;
   bool pause_ = false;
   std::function<void(Cycle)> between_;

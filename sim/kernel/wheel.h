@@ -29,13 +29,14 @@ class Wheel {
       slots_[at % kSlots] |= std::uint64_t{1} << index;
       occupied_[(at % kSlots) / 64] |= std::uint64_t{1} << (at % 64);
     } else {
-      far_.push({at, index});
+      wake_far(index, at);
     }
     if (alarm_ != nullptr) alarm_(alarm_owner_, at);
   }
 
   // The earliest pending cycle, or kNever.
   [[nodiscard]] Cycle next() const {
+    if (slots_[(now_ + 1) % kSlots] != 0 && slots_[now_ % kSlots] == 0) return now_ + 1;   // far ones are at least kSlots away
     const unsigned start = static_cast<unsigned>(now_ % kSlots);
     // Word by word from the current slot on, wrapping once; the first word is visited twice (its upper, then its lower bits).
     for (unsigned step = 0; step <= kWords; ++step) {
@@ -101,6 +102,9 @@ class Wheel {
   }
 
  private:
+  // Out of line: wake() stands in every unit many times, and the whole hot path has to fit into the instruction cache.
+  [[gnu::noinline, gnu::cold]] void wake_far(unsigned index, Cycle at) { far_.push({at, index}); }
+
   static constexpr unsigned kSlots = 1024;
   static constexpr unsigned kWords = kSlots / 64;
 

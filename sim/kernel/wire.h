@@ -15,11 +15,12 @@ class Wire {
   // A unit that must have a turn in every cycle in which the wire is driven.
   void bind_reader(Unit& unit) { reader_ = &unit; }
 
-  void drive(Cycle now, T value) {
+  // `wakes` false: the reader does not mind this value unless it has a turn anyway.
+  void drive(Cycle now, T value, bool wakes = true) {
     SYSTOLE_CHECK(last_read_ != now);
     value_ = std::move(value);
     driven_ = now;
-    if (reader_ != nullptr) reader_->wake_at(now);
+    if (wakes && reader_ != nullptr) reader_->wake_at(now);
   }
   // The value driven in this cycle, or null.
   [[nodiscard]] const T* get(Cycle now) const {

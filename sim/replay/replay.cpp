@@ -130,6 +130,7 @@ ReplayResult replay_trace(const isa::Trace& trace, const hw::MachineParams& para
   PortRecorder port;
   hw::MachineOptions machine_options;
   machine_options.scheduler = options.scheduler;
+  machine_options.granularity = options.granularity;
   machine_options.timing_only = options.timing_only;
   machine_options.max_cycles = options.max_cycles;
   machine_options.watchdog = options.watchdog;

@@ -11,6 +11,7 @@ namespace systole::replay {
 
 struct ReplayOptions {
   SchedulerMode scheduler = SchedulerMode::kFast;
+  Granularity granularity = Granularity::kRuns;
   bool timing_only = false;          // no values: the check regions are left out of the result
   Cycle max_cycles = 1'000'000'000;
   Cycle watchdog = 10'000'000;       // see hw::MachineOptions

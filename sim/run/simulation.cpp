@@ -188,6 +188,7 @@ ProgramRun simulate(const isa::Program& program, Memory& memory, const config::M
   TrafficCounter traffic(progress);
   hw::MachineOptions options;
   options.scheduler = settings.scheduler;
+  options.granularity = settings.granularity;
   options.timing_only = settings.timing_only;
   options.max_cycles = settings.max_cycles;
   options.watchdog = settings.watchdog;

@@ -15,6 +15,7 @@ namespace systole::run {
 
 struct SimulationSettings {
   SchedulerMode scheduler = SchedulerMode::kFast;
+  Granularity granularity = Granularity::kRuns;
   bool timing_only = false;
   // Equal pieces of work are simulated once (hw/top/skip_ahead.h), and values are those of isa/model. Where that is not known to give the same
   // cycles and values, everything is simulated after all; Skipping says so.

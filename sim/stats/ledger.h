@@ -1,8 +1,12 @@
 #pragma once
 // The account of a unit's cycles: it is in exactly one named state in every cycle, so busy + stalls + idle = total.
-// A state entered in cycle t holds from t on, until the next one is entered; a second entry in the same cycle replaces the first.
+// A state entered in cycle t holds from t on, until the next one is entered; a second entry in the same cycle replaces the first. A unit
+// that knows what the next cycle will be like if nobody wakes it may enter the state of cycle now + 1 at once instead of waking up for it.
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sim/base/cycle.h"
@@ -29,22 +33,36 @@ class Ledger {
   template <class State>
   void enter(Cycle now, State state) {
     const auto next = static_cast<unsigned>(state);
-    if (next == current_) return;
-    SYSTOLE_CHECK(now >= since_);
-    cycles_[current_] += now - since_;
-    previous_ = current_;
-    current_ = next;
-    since_ = now;
+    if (next != current_ || later_ != kNever) change(now, next);
   }
 
-  // Cycles of each state in [0, end). The end of a run is known a cycle later, so the last change may lie behind it.
+  // From `from` on, a cycle that comes, unless another state is entered before it.
+  template <class State>
+  void enter_later(Cycle from, State state) {
+    later_ = from;
+    later_state_ = static_cast<unsigned>(state);
+  }
+
+  // Cycles of each state in [0, end). The end of a run is known a cycle later, so the last changes may lie behind it.
   [[nodiscard]] std::vector<std::uint64_t> totals(Cycle end) const {
+    if (later_ < end) {
+      Ledger settled = *this;
+      settled.later_ = kNever;
+      settled.enter(later_, later_state_);
+      return settled.totals(end);
+    }
     std::vector<std::uint64_t> result = cycles_;
     if (end >= since_) {
       result[current_] += end - since_;
     } else {
-      SYSTOLE_CHECK(result[previous_] >= since_ - end);
-      result[previous_] -= since_ - end;
+      Cycle until = since_;
+      for (const Period& period : earlier_) {
+        if (until <= end) break;
+        const Cycle excess = until - std::max(end, period.since);
+        SYSTOLE_CHECK(result[period.state] >= excess);
+        result[period.state] -= excess;
+        until = period.since;
+      }
     }
     std::uint64_t sum = 0;
     for (const std::uint64_t cycles : result) sum += cycles;
@@ -57,24 +75,50 @@ class Ledger {
 
   // Books the running state up to now.
   void residual(Residual& r) {
-    r.rest(since_ <= r.now());
+    if (later_ < r.now() && !r.loads()) change(std::exchange(later_, kNever), later_state_);
+    if (r.loads()) later_ = kNever;
+    r.rest(since_ <= r.now() && later_ == kNever);
     if (since_ < r.now()) {
       if (!r.loads()) cycles_[current_] += r.now() - since_;
-      previous_ = current_;
+      earlier_ = {};
+      earlier_[0] = {since_, current_};
       since_ = r.now();
     }
     r(current_);
-    r(previous_);
+    r(earlier_[0].state);
     for (std::uint64_t& cycles : cycles_) r.count(cycles);
   }
 
  private:
+  [[gnu::noinline]] void change(Cycle now, unsigned next) {
+    if (later_ != kNever) {
+      const Cycle later = std::exchange(later_, kNever);
+      if (later < now) change(later, later_state_);
+    }
+    if (next == current_) return;
+    if (now != since_) {
+      SYSTOLE_CHECK(now > since_);
+      cycles_[current_] += now - since_;
+      earlier_[2] = earlier_[1];
+      earlier_[1] = earlier_[0];
+      earlier_[0] = {since_, current_};
+      since_ = now;
+    }
+    current_ = next;
+  }
+
   std::string unit_;
   std::vector<StateInfo> states_;
   std::vector<std::uint64_t> cycles_;
+  struct Period {
+    Cycle since = 0;
+    unsigned state = 0;
+  };
   unsigned current_ = 0;
-  unsigned previous_ = 0;
   Cycle since_ = 0;
+  Cycle later_ = kNever;
+  unsigned later_state_ = 0;
+  std::array<Period, 3> earlier_{};   // the states before the current one, newest first
 };
 
 }  // namespace systole

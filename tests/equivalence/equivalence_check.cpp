@@ -1,4 +1,4 @@
-// Runs recorded streams under every scheduler, with units registered in reversed order and without values, and compares
+// Runs recorded streams under every scheduler, with units registered in reversed order, row by row and without values, and compares
 // everything a run leaves: what the expectation file records, accounts of all units, counters, regions, warnings.
 //   equivalence_check AT_MOST_CYCLES JOBS TRACE|DIRECTORY...
 // Streams that take longer than AT_MOST_CYCLES (by their expectation) are left out. Exit code 1 when a run differs.
@@ -24,6 +24,7 @@ struct Mode {
   SchedulerMode scheduler;
   bool reversed;
   bool timing_only;
+  Granularity granularity = Granularity::kRuns;
 };
 
 // The first is the one that the others are compared with.
@@ -34,6 +35,8 @@ constexpr Mode kModes[] = {
     {"native, reversed order", SchedulerMode::kNative, true, false},
     {"every cycle", SchedulerMode::kEveryCycle, false, false},
     {"every cycle, reversed order", SchedulerMode::kEveryCycle, true, false},
+    {"row by row", SchedulerMode::kFast, false, false, Granularity::kRow},
+    {"row by row, native", SchedulerMode::kNative, false, false, Granularity::kRow},
     {"timing only", SchedulerMode::kFast, false, true},
 };
 
@@ -67,6 +70,7 @@ std::string run(const std::string& path, const Mode& mode) {
   options.scheduler = mode.scheduler;
   options.reverse_order = mode.reversed;
   options.timing_only = mode.timing_only;
+  options.granularity = mode.granularity;
   const hw::MachineParams params = config::trace_machine(trace).params;
   // A division of 0 is fast: what the faulty exponential of revision 2025 often leads to.
   if (mode.timing_only && params.sfu.normaliser != 0 && params.sfu.iexp_as_igelu != 0) return "";

@@ -177,7 +177,7 @@ struct ExecuteBench::Parts {
         observer("observer", execute, array, completions, events),
         mesh("mesh", params, execute, array, gemm.get(), &observer),
         writers("writers", scratchpad, write_back, events),
-        controller("controller", params, commands, execute, array, scratchpad.ready(), completions, busy, gemm.get(), &observer) {
+        controller("controller", params, commands, execute, array, scratchpad.port(), completions, busy, gemm.get(), &observer) {
     observer.controller = &controller;
     observer.mesh = &mesh;
     observer.source = &source;

@@ -1,0 +1,161 @@
+#pragma once
+// Loads whose way from memory to the scratchpad is known in advance. A request of whole int8 rows that nobody scales, repeats or cuts comes
+// back one row per cycle, and nothing on the way can hold it up: rows of loads win over zeros, and only results that the array writes into
+// the scratchpad win over them. The memory then sends all beats of such an answer as one (ResponseBeat::run), the beat merger announces its
+// rows here as a run, and nobody looks at single rows except who reads or writes the scratchpad meanwhile.
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "hw/ports/array_links.h"
+#include "hw/ports/burst.h"
+#include "hw/ports/row.h"
+#include "sim/base/cycle.h"
+#include "sim/kernel/channel.h"
+
+namespace systole::hw {
+
+struct LoadRun {
+  Cycle first = 0;                    // the first row is written
+  unsigned count = 0;                 // rows, one per cycle
+  std::uint32_t row = 0;              // local row of the first; the others are `stride` apart
+  std::uint32_t stride = 0;
+  std::uint32_t mask = 0;             // scratchpad rows - 1
+  std::uint8_t tracker = 0;
+  std::uint8_t bytes = 0;             // of the request
+  ValueRef values;
+  unsigned settled = 0;               // rows whose values are written
+
+  [[nodiscard]] Cycle last() const { return first + count - 1; }
+  [[nodiscard]] std::uint32_t row_of(unsigned i) const { return (row + i * stride) & mask; }
+};
+
+class LoadRuns {
+ public:
+  // `allowed` false: every row goes its way by itself. `lag`: cycles from the beat merger's output to the write. `bank_shift`: log2 of a bank's rows.
+  LoadRuns(bool allowed, Cycle lag, int bank_shift, const ArrayTags& tags) : allowed_(allowed), lag_(lag), bank_shift_(bank_shift), tags_(tags) {
+    std::size_t slots = 8;
+    while (slots < lag + 4) slots *= 2;
+    runs_.resize(slots);
+  }
+  // By a memory that sends runs.
+  void enable() { enabled_ = allowed_; }
+
+  // Who writes the rows.
+  class Writer {
+   public:
+    virtual ~Writer() = default;
+    // `follows`: the run begins right behind the one before.
+    virtual void announced(const LoadRun& run, bool follows) = 0;
+  };
+  void bind_writer(Writer& writer) { writer_ = &writer; }
+
+  // Who counts what has been loaded.
+  class Counter {
+   public:
+    virtual ~Counter() = default;
+    // Visible to it from the next cycle on.
+    virtual void loaded(Cycle now, unsigned tracker, std::uint32_t bytes) = 0;
+  };
+  void bind_counter(Counter& counter) { counter_ = &counter; }
+
+  // The queue in front of the merger: a run needs no turn of the crossbar, which sends a beat on in the cycle behind its arrival.
+  void bind_response(Channel<ResponseBeat>& response) { response_ = &response; }
+  [[nodiscard]] ResponseBeat& send(Cycle now) { return response_->emplace(now + 1); }
+
+  // Stages between merger and scratchpad: no row must be inside when a run begins.
+  void add_stage(const Channel<LoadedRow>& stage) { stages_.push_back(&stage); }
+  // Rows inside the scaler, kept by it.
+  int rows_in_scaler = 0;
+  // Rows of all runs so far: they move the scaler's ring of entries on.
+  std::uint64_t rows_announced = 0;
+  // Answers of other requests that memory has begun to send and the merger has not finished.
+  int other_answers = 0;
+
+  [[nodiscard]] bool enabled() const { return enabled_; }
+  [[nodiscard]] Cycle lag() const { return lag_; }
+  // A run that starts with an answer sent in this cycle cannot be held up. What changes behind this question in the same cycle does
+  // not matter: a result that the array begins now comes out when the rows have been written.
+  [[nodiscard]] bool open() const {
+    if (!enabled_ || other_answers != 0 || rows_in_scaler != 0 || tags_.scratchpad_results() != 0) return false;
+    for (const Channel<LoadedRow>* stage : stages_) {
+      if (!stage->empty()) return false;
+    }
+    return true;
+  }
+
+  // ---- BeatMerger
+  // The run to be announced, to be filled in.
+  [[nodiscard]] LoadRun& emplace() {
+    SYSTOLE_CHECK(size_ < runs_.size());
+    return runs_[(head_ + size_) & (runs_.size() - 1)];
+  }
+  void announce() {
+    const LoadRun& run = runs_[(head_ + size_) & (runs_.size() - 1)];
+    SYSTOLE_CHECK(size_ == 0 || run.first > at(size_ - 1).last());
+    const bool follows = size_ != 0 && at(size_ - 1).last() + 1 == run.first;
+    rows_announced += run.count;
+    ++size_;
+    writer_->announced(run, follows);
+  }
+
+  // ---- RowWriter
+  [[nodiscard]] LoadRun* front() { return size_ != 0 ? &runs_[head_] : nullptr; }
+  void pop() {
+    head_ = (head_ + 1) & (runs_.size() - 1);
+    --size_;
+  }
+
+  // ---- everybody
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] unsigned size() const { return size_; }
+  [[nodiscard]] const LoadRun& at(unsigned i) const { return runs_[(head_ + i) & (runs_.size() - 1)]; }
+  [[nodiscard]] bool quiet(Cycle now) const { return size_ == 0 && other_answers == 0 && rows_in_scaler == 0 && last_popped_ != now; }
+  // The bank that is written in this cycle.
+  [[nodiscard]] std::optional<std::uint32_t> bank_in(Cycle now) const {
+    if (last_popped_ == now) return last_bank_;
+    for (unsigned i = 0; i < size_; ++i) {
+      const LoadRun& run = at(i);
+      if (now < run.first) return std::nullopt;
+      if (now <= run.last()) return run.row_of(static_cast<unsigned>(now - run.first)) >> bank_shift_;
+    }
+    return std::nullopt;
+  }
+  // The run in front has ended in this cycle; its bank is still taken.
+  void end(Cycle now) {
+    const LoadRun& run = runs_[head_];
+    counter_->loaded(now, run.tracker, run.bytes);
+    last_popped_ = now;
+    last_bank_ = run.row_of(run.count - 1) >> bank_shift_;
+    pop();
+  }
+  // The first cycle in [from, until] in which one of these banks is written, or kNever.
+  [[nodiscard]] Cycle first_write(std::uint32_t banks, Cycle from, Cycle until) const {
+    for (unsigned i = 0; i < size_; ++i) {
+      const LoadRun& run = at(i);
+      for (Cycle cycle = std::max(from, run.first); cycle <= std::min(until, run.last()); ++cycle) {
+        if ((banks >> (run.row_of(static_cast<unsigned>(cycle - run.first)) >> bank_shift_) & 1u) != 0) return cycle;
+      }
+    }
+    return kNever;
+  }
+
+ private:
+  const bool allowed_;
+  bool enabled_ = false;
+  const Cycle lag_;
+  const int bank_shift_;
+  const ArrayTags& tags_;
+  Writer* writer_ = nullptr;
+  Counter* counter_ = nullptr;
+  Channel<ResponseBeat>* response_ = nullptr;
+  std::vector<const Channel<LoadedRow>*> stages_;
+  std::vector<LoadRun> runs_;         // ring
+  unsigned head_ = 0;
+  unsigned size_ = 0;
+  Cycle last_popped_ = kNever;
+  std::uint32_t last_bank_ = 0;
+};
+
+}  // namespace systole::hw
