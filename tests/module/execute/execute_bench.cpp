@@ -178,6 +178,7 @@ struct ExecuteBench::Parts {
         mesh("mesh", params, execute, array, gemm.get(), &observer),
         writers("writers", scratchpad, write_back, events),
         controller("controller", params, commands, execute, array, scratchpad.port(), completions, busy, gemm.get(), &observer) {
+    scratchpad.bind_operands(execute);
     observer.controller = &controller;
     observer.mesh = &mesh;
     observer.source = &source;
