@@ -47,6 +47,7 @@ std::vector<std::string> broken_rules(const MachineParams& m) {
   // DMA.scala StreamWriter: no beat is sent while all ids are in use (xactBusy.andR).
   require(m.dma.max_in_flight > 1, "dma.max_in_flight = 1: a write holds its id while its second beat waits for a free one, and hangs");
   require(row_bits(m) <= 25, fmt::format("row numbers need {} bits; a local address has room for 25", row_bits(m)));
+  require(m.sfu.lanes <= m.array.dim, fmt::format("sfu.lanes = {} is larger than array.dim = {}", m.sfu.lanes, m.array.dim));
   require(m.accumulator.scale_units == 0 || (m.accumulator.scale_units >= 4 && m.sfu.normaliser != 0),
           fmt::format("accumulator.scale_units = {}: shared units need the normaliser, and at least 4 of them", m.accumulator.scale_units));
   if (m.memory.model == MemoryModel::kSoc) {

@@ -7,6 +7,7 @@ namespace systole::hw {
 struct SfuParams {
   int normaliser = 1;
   int stats_ids = 2;
+  int lanes = 0;
   int lane_latency = 4;
   int divider_latency = 18;
   int sqrt_latency = 17;
@@ -23,6 +24,7 @@ struct SfuParams {
   static void visit(Self& self, Visitor& v) {
     v(self.normaliser, "normaliser", flag(), "1: softmax, LayerNorm and GELU on the machine", "GemminiConfigs.scala has_normalizations");
     v(self.stats_ids, "stats_ids", range(1, 16), "rows whose statistics can be collected at a time", "Scratchpad.scala Normalizer num_stats");
+    v(self.lanes, "lanes", power_of_two_or_zero(1, 128), "elements that enter a reduction tree at a time; 0: all of a row", "Scratchpad.scala Normalizer num_reduce_lanes");
     v(self.lane_latency, "lane_latency", range(1, 32), "stages of the reduction tree", "Scratchpad.scala Normalizer latency");
     v(self.divider_latency, "divider_latency", range(2, 64), "cycles of the integer divider", "hardfloat DivSqrtRecFN_small, 32-bit significand");
     v(self.sqrt_latency, "sqrt_latency", range(2, 64), "cycles of the integer square root", "Normalizer.scala IntSqrt");

@@ -20,6 +20,7 @@ Normaliser::Normaliser(const sc_core::sc_module_name& name, const MachineParams&
                        HazardLog* hazards)
     : Unit(name),
       params_(params),
+      lanes_(params.sfu.lanes == 0 ? params.array.dim : params.sfu.lanes),
       activator_(activator),
       hazards_(hazards),
       stats_(static_cast<std::size_t>(params.sfu.stats_ids)),
@@ -136,7 +137,7 @@ void Normaliser::sum(LaneEntry& entry, const StoreConstants& constants) {
   entry.summed = true;
   if (!activator_.has_values()) return;
   const Stats& stats = stats_[static_cast<std::size_t>(entry.id)];
-  entry.value = lane_sum(activator_.words(stats.row), stats.row.len, stats.row.norm, stats.result, constants,
+  entry.value = lane_sum(activator_.words(stats.row) + entry.first, entry.len, stats.row.norm, stats.result, constants,
                          params_.sfu.iexp_as_igelu != 0, activator_.overflows());
 }
 
@@ -161,6 +162,12 @@ void Normaliser::lanes_out(Cycle now) {
   }
 }
 
+Normaliser::LaneEntry Normaliser::next_part(Cycle now, int id) const {
+  const int left = stats_[static_cast<std::size_t>(id)].elements_left;
+  const int len = left % lanes_ == 0 ? lanes_ : left % lanes_;
+  return {now, id, left - len, len, 0, false};
+}
+
 // At most one row enters each reduction tree: the lowest id that asks; the sums wait while maxima are under way.
 void Normaliser::lanes_in(Cycle now) {
   max_lane_id_ = -1;
@@ -168,15 +175,16 @@ void Normaliser::lanes_in(Cycle now) {
   const int max_id = lowest(State::kGetMax);
   if (max_id >= 0 && stats_[static_cast<std::size_t>(max_id)].elements_left > 0) {
     Stats& stats = stats_[static_cast<std::size_t>(max_id)];
-    LaneEntry entry{now, max_id, 0, true};
-    if (activator_.has_values()) entry.value = lane_max(activator_.words(stats.row), stats.row.len);
+    LaneEntry entry = next_part(now, max_id);
+    entry.summed = true;
+    if (activator_.has_values()) entry.value = lane_max(activator_.words(stats.row) + entry.first, entry.len);
     max_lanes_.push_back(entry);
     max_lane_id_ = max_id;
   }
   const bool max_busy = max_lane_id_ >= 0 || lanes_busy(max_lanes_, now);
   const int sum_id = lowest(State::kGetSum);
   if (sum_id >= 0 && stats_[static_cast<std::size_t>(sum_id)].elements_left > 0 && !max_busy) {
-    sum_lanes_.push_back({now, sum_id, 0, false});
+    sum_lanes_.push_back(next_part(now, sum_id));
     sum_lane_id_ = sum_id;
   }
 }
@@ -212,8 +220,8 @@ void Normaliser::evaluate(Cycle now) {
     active = active || stats.next != State::kIdle;
   }
   account(now);
-  if (max_lane_id_ >= 0) stats_[static_cast<std::size_t>(max_lane_id_)].elements_left = 0;
-  if (sum_lane_id_ >= 0) stats_[static_cast<std::size_t>(sum_lane_id_)].elements_left = 0;
+  if (max_lane_id_ >= 0) stats_[static_cast<std::size_t>(max_lane_id_)].elements_left -= max_lanes_.back().len;
+  if (sum_lane_id_ >= 0) stats_[static_cast<std::size_t>(sum_lane_id_)].elements_left -= sum_lanes_.back().len;
   bool was_active = false;
   for (Stats& stats : stats_) {
     was_active = was_active || stats.state != State::kIdle;
@@ -235,13 +243,13 @@ void Normaliser::step(int id, Cycle now) {
       }
       return;
     case State::kGetMax:
-      if (stats.elements_left == 0 || max_lane_id_ == id) {
+      if (stats.elements_left == 0 || (max_lane_id_ == id && last_part(stats))) {
         stats.next = State::kIdle;
         stats.done = true;
       }
       return;
     case State::kGetSum:
-      if (stats.elements_left != 0 && sum_lane_id_ != id) return;
+      if (stats.elements_left != 0 && (sum_lane_id_ != id || !last_part(stats))) return;
       if (stats.row.norm == isa::NormCommand::kMean) {
         stats.next = State::kGetMean;
       } else if (stats.row.norm == isa::NormCommand::kInvStddev) {

@@ -62,10 +62,12 @@ class Normaliser final : public Unit, public NormaliserPort {
     float root = 0;              // standard deviation, or reciprocal of the sum, on its way
     [[nodiscard]] bool drains() const;
   };
-  // A row inside a reduction tree. Its sum is taken when the constants on the input port are known.
+  // A row, or a part of one, inside a reduction tree. Its sum is taken when the constants on the input port are known.
   struct LaneEntry {
     Cycle entered = 0;
     int id = 0;
+    int first = 0;             // its elements: first .. first + len - 1
+    int len = 0;
     std::int64_t value = 0;
     bool summed = false;
   };
@@ -108,6 +110,9 @@ class Normaliser final : public Unit, public NormaliserPort {
   [[nodiscard]] int lowest(State state) const;
   [[nodiscard]] int lowest(State a, State b) const;
   [[nodiscard]] bool lanes_busy(const std::deque<LaneEntry>& lanes, Cycle now) const;
+  // The part of an id's row that enters a reduction tree next: parts of `lanes` elements, the last one first.
+  [[nodiscard]] LaneEntry next_part(Cycle now, int id) const;
+  [[nodiscard]] bool last_part(const Stats& stats) const { return stats.elements_left <= lanes_; }
   void lanes_out(Cycle now);
   void lanes_in(Cycle now);
   void warn_foreign_constants(Cycle now, const LaneEntry& entry, const StoreRow& row);
@@ -122,6 +127,7 @@ class Normaliser final : public Unit, public NormaliserPort {
   void account(Cycle now);
 
   const MachineParams params_;
+  const int lanes_;
   RowActivator& activator_;
   HazardLog* hazards_;
   const ZeroSums* zero_sums_ = nullptr;

@@ -23,12 +23,13 @@ struct Case {
   bool softmax;
   int elements;
   int latency;
+  int lanes = 0;
 };
 
 // A row in the accumulator, block b in row 16 b, then the three passes of statistics id 0 between two fences.
 std::string stream(const Case& c) {
   const int blocks = (c.elements + kDim - 1) / kDim;
-  std::string text = "# systole-trace 1\nmachine sfu.normaliser=1\n" + fmt::format("mem latency={} beat_bytes=16\n", c.latency);
+  std::string text = fmt::format("# systole-trace 1\nmachine sfu.normaliser=1 sfu.lanes={}\n", c.lanes) + fmt::format("mem latency={} beat_bytes=16\n", c.latency);
   text += "fill 80001000 65536 int32 -3000 3000 77\n";
   text += "cmd 0 3f80000000100101 40\n";
   for (int b = 0; b < blocks; ++b) {
@@ -64,7 +65,9 @@ std::uint64_t formula(const Case& c) {
   const int blocks = (c.elements + kDim - 1) / kDim;
   const auto rest = static_cast<std::size_t>(blocks % kBlocksPerMvout);
   const int cycles = c.softmax ? 70 + 19 * (blocks / kBlocksPerMvout) + kSoftmaxRest[rest] : 127 + 15 * (blocks / kBlocksPerMvout) + kLayerNormRest[rest];
-  return static_cast<std::uint64_t>(cycles + c.latency - kFormulaLatency);
+  // A block enters narrower trees in parts, in both of the passes that end in the trees.
+  const int parts = c.lanes == 0 ? 1 : (c.elements + c.lanes - 1) / c.lanes;
+  return static_cast<std::uint64_t>(cycles + c.latency - kFormulaLatency + 2 * (parts - 1));
 }
 
 class RowCycles : public testing::TestWithParam<Case> {};
@@ -83,6 +86,9 @@ INSTANTIATE_TEST_SUITE_P(LayerNorm, RowCycles,
 INSTANTIATE_TEST_SUITE_P(Softmax, RowCycles,
                          testing::Values(Case{true, 16, 20}, Case{true, 48, 20}, Case{true, 64, 20}, Case{true, 100, 20}, Case{true, 256, 60},
                                          Case{true, 512, 20}, Case{true, 1024, 4}));
+INSTANTIATE_TEST_SUITE_P(Lanes, RowCycles,
+                         testing::Values(Case{false, 16, 20, 16}, Case{false, 16, 20, 4}, Case{false, 16, 20, 1}, Case{false, 5, 20, 4},
+                                         Case{true, 16, 20, 16}, Case{true, 16, 20, 4}, Case{true, 16, 20, 1}, Case{true, 7, 20, 2}));
 
 }  // namespace
 }  // namespace systole
