@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what Systole needs on Debian 12. The only script that installs anything; quick when everything is there.
-#   scripts/setup.sh [--dev] [--python]
+#   scripts/setup.sh [--dev] [--python] [--torch]
 #     --dev      also clang with its sanitizer libraries, clang-format
 #     --python   also .venv with the packages of scripts/requirements.txt (references and plots; never needed to simulate)
+#     --torch    also PyTorch in .venv (gigabytes), for scripts/reference/check_float.py
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,12 +11,14 @@ packages="g++ cmake ninja-build ccache pkg-config
   libsystemc-dev libboost-dev libboost-program-options-dev libspdlog-dev libfmt-dev libyaml-cpp-dev nlohmann-json3-dev
   zlib1g-dev libgtest-dev libgmock-dev libbenchmark-dev"
 python=no
+torch=no
 for argument in "$@"; do
   case "$argument" in
     --dev) packages="$packages clang libclang-rt-14-dev clang-format" ;;
     --python) packages="$packages python3 python3-venv" python=yes ;;
-    -h | --help) sed -n '2,5s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) echo "setup.sh: unknown argument '$argument' (known: --dev, --python)" >&2; exit 2 ;;
+    --torch) packages="$packages python3 python3-venv" python=yes torch=yes ;;
+    -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "setup.sh: unknown argument '$argument' (known: --dev, --python, --torch)" >&2; exit 2 ;;
   esac
 done
 
@@ -49,4 +52,9 @@ if [ "$python" = yes ]; then
     .venv/bin/pip install --quiet --disable-pip-version-check -r scripts/requirements.txt
     cp scripts/requirements.txt .venv/installed-requirements.txt
   fi
+fi
+
+if [ "$torch" = yes ] && ! .venv/bin/python -c 'import torch' 2>/dev/null; then
+  echo "setup: installing PyTorch into .venv"
+  .venv/bin/pip install --quiet --disable-pip-version-check -r scripts/requirements-torch.txt
 fi
