@@ -122,7 +122,6 @@ const std::vector<TimingChoice>& timing_choices() {
       {"array.tile", {2, 4}},
       {"array.tile_latency", {1, 2}},
       {"array.output_delay", {0, 2, 4}},
-      {"sfu.lanes", {1, 2, 4}},
       {"sfu.lane_latency", {2, 8}},
       {"sfu.divider_latency", {4, 40}},
       {"sfu.sqrt_latency", {4, 40}},
