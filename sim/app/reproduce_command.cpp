@@ -140,27 +140,14 @@ void reproduce_case(Request& request, Make make) {
   request.studies.push_back(study);
 }
 
-void reproduce_e1(Request& request) {
-  reproduce_case(request, [](const study::CaseOptions&) { return study::workload_analysis(); });
-  draw("plot_case_study.py", request);
-}
-void reproduce_e2(Request& request) {
-  reproduce_case(request, study::analytical_model);
+study::CaseStudy workload_analysis(const study::CaseOptions&) { return study::workload_analysis(); }
+
+template <study::CaseStudy (*make)(const study::CaseOptions&)>
+void reproduce_with_plots(Request& request) {
+  reproduce_case(request, make);
   draw("plot_case_study.py", request);
 }
 
-void reproduce_e3(Request& request) {
-  reproduce_case(request, study::memory_balance);
-  draw("plot_case_study.py", request);
-}
-void reproduce_e4(Request& request) {
-  reproduce_case(request, study::time_shares);
-  draw("plot_case_study.py", request);
-}
-void reproduce_e5(Request& request) {
-  reproduce_case(request, study::fusion);
-  draw("plot_case_study.py", request);
-}
 void reproduce_e8(Request& request) { reproduce_case(request, study::energy_and_area); }
 
 struct Experiment {
@@ -170,11 +157,11 @@ struct Experiment {
 };
 
 constexpr Experiment kExperiments[] = {
-    {"E1", "workload analysis of Transformers and ResNet-50 (Kim et al., arXiv 2302.14017, section 2.2)", reproduce_e1},
-    {"E2", "analytical model (the same, section 3.3) and its error against simulation", reproduce_e2},
-    {"E3", "splits of the on-chip memory (the same, section 3.4.3)", reproduce_e3},
-    {"E4", "where time goes with non-linear operations on a CPU and on the accelerator (the same, sections 3.4.2 to 3.4.4)", reproduce_e4},
-    {"E5", "softmax and LayerNorm in the read-out of the product before them (the same, section 5.5.2)", reproduce_e5},
+    {"E1", "workload analysis of Transformers and ResNet-50 (Kim et al., arXiv 2302.14017, section 2.2)", reproduce_with_plots<workload_analysis>},
+    {"E2", "analytical model (the same, section 3.3) and its error against simulation", reproduce_with_plots<study::analytical_model>},
+    {"E3", "splits of the on-chip memory (the same, section 3.4.3)", reproduce_with_plots<study::memory_balance>},
+    {"E4", "where time goes with non-linear operations on a CPU and on the accelerator (the same, sections 3.4.2 to 3.4.4)", reproduce_with_plots<study::time_shares>},
+    {"E5", "softmax and LayerNorm in the read-out of the product before them (the same, section 5.5.2)", reproduce_with_plots<study::fusion>},
     {"E8", "energy and area of the units for non-linear operations (the same, section 3.4.4)", reproduce_e8},
     {"sdpa", "attention on streaming dataflow (Sohn, Zhang, Olukotun, arXiv 2404.16629)", reproduce_sdpa},
 };

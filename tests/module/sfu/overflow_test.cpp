@@ -12,13 +12,6 @@ Outcome run(const std::string& settings, const std::string& fill, const std::str
   return outcome;
 }
 
-std::string layer_norm() {
-  return "config_st stride=16 activation=2 acc_scale=1f\n" + pass(isa::NormCommand::kMean) + pass(isa::NormCommand::kInvStddev) + pass(isa::NormCommand::kReset);
-}
-std::string softmax(int qb, int qc) {
-  return "config_st stride=16 acc_scale=1f\n" + exponential_constants(qb, qc) + ".fence\n" + pass(isa::NormCommand::kMax) + pass(isa::NormCommand::kInvSumExp) +
-         pass(isa::NormCommand::kReset);
-}
 const char* const kGelu = "config_norm qb=-625 qc=-432825\nconfig_st stride=16 activation=3 acc_scale=-0.0000001f\nmvout dram=0x80040000 local=0x80000000 cols=16 rows=16\n";
 
 TEST(Overflow, gelu_results_are_counted_one_by_one) {

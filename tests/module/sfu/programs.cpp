@@ -78,4 +78,12 @@ std::string exponential_constants(int qb, int qc) {
       qb, qc);
 }
 
+std::string layer_norm() {
+  return "config_st stride=16 activation=2 acc_scale=1f\n" + pass(isa::NormCommand::kMean) + pass(isa::NormCommand::kInvStddev) + pass(isa::NormCommand::kReset);
+}
+std::string softmax(int qb, int qc) {
+  return "config_st stride=16 acc_scale=1f\n" + exponential_constants(qb, qc) + ".fence\n" + pass(isa::NormCommand::kMax) + pass(isa::NormCommand::kInvSumExp) +
+         pass(isa::NormCommand::kReset);
+}
+
 }  // namespace systole::test

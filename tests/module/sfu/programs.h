@@ -39,4 +39,8 @@ extern const char* const kLoadWords;
 [[nodiscard]] std::string pass(isa::NormCommand command, int row = 0);
 [[nodiscard]] std::string exponential_constants(int qb, int qc);
 
+// The three passes over accumulator row 0.
+[[nodiscard]] std::string layer_norm();
+[[nodiscard]] std::string softmax(int qb, int qc);
+
 }  // namespace systole::test
