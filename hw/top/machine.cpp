@@ -132,6 +132,13 @@ struct Machine::Parts {
     return result;
   }
 
+  // Lines of host operations that the memory they share with the accelerator has delivered.
+  [[nodiscard]] std::uint64_t host_lines() const {
+    if (soc == nullptr) return 0;
+    const HostAccessCounts counts = soc->host_counts();
+    return counts.hits + counts.misses;
+  }
+
   // ---- skip-ahead
   void visit(Residual& r) {
     commands.residual(r);
@@ -220,7 +227,7 @@ MachineResult Machine::run(const isa::Program& program, bool load) {
   bool stuck = false;
   bool exceeded = false;
   const auto extend = [&](Cycle next) -> Cycle {
-    const std::uint64_t progress = p.accelerator.progress() + p.host.log().accepts.size();
+    const std::uint64_t progress = p.accelerator.progress() + p.host.log().accepts.size() + p.host_lines();
     while (looks_at < next && looks_at < p.options.max_cycles) {
       const bool waited_for = p.host.item_start() + period <= looks_at;   // not in a gap or a host operation
       stuck = p.options.watchdog != 0 && progress == seen && waited_for;

@@ -25,7 +25,8 @@ struct MachineOptions {
   Granularity granularity = Granularity::kRuns;
   bool timing_only = false;              // no values: memory stays as it is, cycles are the same
   Cycle max_cycles = 1'000'000'000'000;
-  // A run ends with an error when the accelerator is waited for and no command is issued or completes for this many cycles (0: never).
+  // A run ends with an error when the accelerator is waited for and for this many cycles no command is issued or completes, nor a line of a
+  // host operation comes from memory (0: never).
   Cycle watchdog = 10'000'000;
   PortLog* port_log = nullptr;           // receives every beat on the memory port, when given
   MemoryLog* memory_log = nullptr;       // memory.model = soc: receives every beat on AXI, when given

@@ -2,9 +2,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 
+#include "hw/top/machine.h"
 #include "isa/assembler.h"
+#include "isa/host_operation.h"
 #include "isa/trace.h"
 #include "sim/base/errors.h"
 #include "sim/base/process_pool.h"
@@ -17,17 +20,19 @@ namespace {
 const char* const kLoad = "config_ld scale=1f stride=16\nmvin dram=0x80001000 local=0 cols=16 rows=16\n";
 
 // The cycles of a run, or its error; each run in a process of its own.
-std::string outcome(const std::string& machine, const std::string& text, const replay::ReplayOptions& options) {
+std::string in_process(const std::function<std::string()>& work) {
   std::string result;
-  run_tasks(
-      1, 1,
-      [&](std::size_t) {
-        isa::Trace trace = isa::parse_trace("# systole-trace 1\nmachine " + machine + "\nmem latency=1000 beat_bytes=16\nfence\n", "case");
-        trace.program.items = isa::assemble(text, "case").items;
-        return fmt::format("{} cycles", replay::replay_trace(trace, config::trace_machine(trace).params, options).run.cycles);
-      },
-      [&](std::size_t, const TaskResult& task) { result = (task.end == TaskEnd::kModelError ? "misuse: " : "") + task.text; });
+  run_tasks(1, 1, [&](std::size_t) { return work(); },
+            [&](std::size_t, const TaskResult& task) { result = (task.end == TaskEnd::kModelError ? "misuse: " : "") + task.text; });
   return result;
+}
+
+std::string outcome(const std::string& machine, const std::string& text, const replay::ReplayOptions& options) {
+  return in_process([&] {
+    isa::Trace trace = isa::parse_trace("# systole-trace 1\nmachine " + machine + "\nmem latency=1000 beat_bytes=16\nfence\n", "case");
+    trace.program.items = isa::assemble(text, "case").items;
+    return fmt::format("{} cycles", replay::replay_trace(trace, config::trace_machine(trace).params, options).run.cycles);
+  });
 }
 
 class Watchdog : public testing::TestWithParam<SchedulerMode> {
@@ -56,6 +61,33 @@ TEST_P(Watchdog, does_not_mind_a_gap_or_slow_progress) {
   std::string many = kLoad;
   for (int i = 0; i < 20; ++i) many += "mvin dram=0x80001000 local=0 cols=16 rows=16\n.fence\n";
   EXPECT_NE(outcome("array.dim=16", many, with(2000)).find(" cycles"), std::string::npos);
+}
+
+// A host operation on shared memory sends its accesses at once and then waits for all of them; each line that arrives is progress.
+TEST_P(Watchdog, does_not_mind_a_host_operation_whose_lines_keep_coming) {
+  isa::HostOperation operation;
+  operation.kind = isa::HostOperationKind::kSoftmax;
+  operation.rows = 64;
+  operation.columns = 256;
+  operation.in = {Memory::kDefaultBase, 1024};
+  operation.out = {Memory::kDefaultBase + 0x10000, 1024};
+  isa::Program program;
+  program.host_ops.push_back(encode(operation));
+  program.items.push_back({isa::ItemKind::kHostOp, {}, 0});
+  const auto run = [&](Cycle watchdog) {
+    return in_process([&] {
+      hw::MachineParams params;
+      params.memory.model = hw::MemoryModel::kSoc;
+      hw::MachineOptions options;
+      options.scheduler = GetParam();
+      options.watchdog = watchdog;
+      options.max_cycles = 1'000'000;
+      Memory memory;
+      return fmt::format("{} cycles", hw::Machine(params, memory, options).run(program).cycles);
+    });
+  };
+  EXPECT_EQ(run(2000), run(0));
+  EXPECT_NE(run(10).find("misuse: "), std::string::npos);   // shorter than the wait for one line
 }
 
 TEST_P(Watchdog, names_the_limit_that_was_reached) {
