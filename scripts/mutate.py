@@ -34,7 +34,7 @@ class Fault:
         self.number, self.file, self.text = number, file, text
         self.old = self.new = self.part = self.equivalent = None
         self.occurrence = None
-        self.result = self.detail = ""
+        self.result = self.detail = self.sources = ""
 
 
 class Stale(Exception):
@@ -309,22 +309,24 @@ def remember(faults, chosen):
     """Results of a run of some faults are joined with earlier ones of the others; the page is written when there is one of each."""
     path = os.path.join(BUILD, "results.json")
     known = json.load(open(path)) if os.path.exists(path) else {}
+    sources = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=7"], cwd=ROOT, capture_output=True, text=True).stdout.strip() or "unknown"
     for fault in chosen:
-        known[fault.file + ": " + fault.text] = fault.result
+        known[fault.file + ": " + fault.text] = [fault.result, sources]
     json.dump(known, open(path, "w"), indent=0)
     missing = [fault for fault in faults if fault.file + ": " + fault.text not in known]
     if missing:
         print("tests/mutation/RESULTS.md not written: %d faults have never been run" % len(missing))
         return
     for fault in faults:
-        fault.result = known[fault.file + ": " + fault.text]
+        fault.result, fault.sources = known[fault.file + ": " + fault.text]
     write_results(faults)
 
 
 def write_results(faults):
-    groups = {}
+    groups, revisions = {}, {}
     for fault in faults:
         groups.setdefault(fault.text.split(":")[0], []).append(fault)
+        revisions[fault.sources] = revisions.get(fault.sources, 0) + 1
     rows = ["| kind of fault | faults | found | cannot show | survive |", "|---|---|---|---|---|"]
     for name, group in groups.items():
         found = sum(f.result == "found" for f in group)
@@ -332,7 +334,8 @@ def write_results(faults):
         rows.append("| %s | %d | %d | %d | %d |" % (name, len(group), found, silent, len(group) - found - silent))
     remarks = ["* %s (`%s`): %s" % (f.text, f.file, f.equivalent if f.result == "cannot show" else f.result)
                for f in faults if f.result != "found"]
-    text = "\n".join(rows) + "\n" + ("\n" + "\n".join(remarks) + "\n" if remarks else "")
+    runs = ", ".join("%d with the sources of %s" % (count, name) for name, count in revisions.items())
+    text = "\n".join(rows) + "\n\nFaults run: " + runs + ".\n" + ("\n" + "\n".join(remarks) + "\n" if remarks else "")
     with open(os.path.join(ROOT, "tests/mutation/RESULTS.md"), "w") as file:
         file.write(text)
 
