@@ -151,7 +151,7 @@ std::string skipping_text(const Results& r) {
   const run::Skipping& s = r.skipping;
   if (!s.wanted) return {};
   if (!s.refused.empty()) return fmt::format("skip-ahead: off, everything was simulated: {}\n", s.refused);
-  return fmt::format("skip-ahead: {} pieces simulated, {} equal ones repeated ({} of the cycles){}\n", grouped(s.pieces), grouped(s.repeated),
+  return fmt::format("skip-ahead: {} pieces simulated, {} repeated because equal to one of them ({} of the cycles){}\n", grouped(s.pieces), grouped(s.repeated),
                      percent(share(s.repeated_cycles, r.cycles)), s.values_of_model ? "; values by the functional model of the instruction set" : "");
 }
 
