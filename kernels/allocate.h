@@ -16,7 +16,7 @@ class Allocator {
   static constexpr std::uint64_t kRowAlignment = 64;
   // A matrix has its pages for itself: then what an access costs does not depend on what lies beside its matrix, and equal layers cost equal
   // cycles.
-  static constexpr std::uint64_t kPage = 4096;
+  static constexpr std::uint64_t kPage = Memory::kPage;
   // The first page stays free, as in a program image.
   static constexpr std::uint64_t kFirstAddress = Memory::kDefaultBase + 0x1000;
 

@@ -150,6 +150,11 @@ struct Machine::Parts {
     if (options.port_log != nullptr) options.port_log->residual(r);
   }
   bool hold() {
+    if (options.at_fence && !options.timing_only) {
+      if (host_shares_memory()) soc->store_values();
+      options.at_fence(host.next());
+      if (host_shares_memory()) soc->forget_values();
+    }
     const bool held = skip_ahead != nullptr || holds;
     if (held) scheduler.request_pause();
     return held;

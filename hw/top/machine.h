@@ -1,6 +1,7 @@
 #pragma once
 // A machine: accelerator, memory and the host that issues commands. One per process (a SystemC kernel is process-wide state).
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,9 @@ struct MachineOptions {
   int loop_conv_revision = 2023;         // form of the convolution's configuration words: 2023 square, 2025 rectangular
   bool skip_ahead = false;               // repeats equal pieces of work without simulating them; see cannot_skip_ahead()
   const ZeroSums* zero_sums = nullptr;   // with timing_only, where they are known: then the cycles are those of a run with values
+  // With values: called in front of the first item and behind every fence, with the number of the next item. Everything before is done and in
+  // memory, and what the call changes there is seen by what follows.
+  std::function<void(std::size_t next)> at_fence;
   std::string prefix;                    // of the modules' names: several machines in one process
   bool reverse_order = false;            // units are registered in the opposite order: a test that order does not matter
 };

@@ -17,6 +17,12 @@ Memory::~Memory() {
   if (data_ != nullptr) munmap(data_, bytes_);
 }
 
+void Memory::forget(std::uint64_t address, std::uint64_t bytes) {
+  SYSTOLE_CHECK(address % kPage == 0 && bytes % kPage == 0);
+  // A private anonymous page that is no longer needed reads as 0 when it is touched again.
+  SYSTOLE_CHECK(madvise(at(address, bytes), bytes, MADV_DONTNEED) == 0);
+}
+
 Memory::Memory(Memory&& other) noexcept
     : base_(other.base_), bytes_(other.bytes_), data_(std::exchange(other.data_, nullptr)) {}
 

@@ -36,6 +36,10 @@ class Memory {
     return data_ + (address - base_);
   }
 
+  // Makes a range 0 again; what it cost is given back. Both ends lie on pages.
+  void forget(std::uint64_t address, std::uint64_t bytes);
+  static constexpr std::uint64_t kPage = 4096;
+
  private:
   std::uint64_t base_ = 0;
   std::uint64_t bytes_ = 0;

@@ -9,6 +9,35 @@
 namespace systole::run {
 namespace {
 
+// A graph is small: all of it is in memory from the beginning to the end.
+class GraphFollower final : public Follower {
+ public:
+  GraphFollower(const workloads::QuantisedGraph& graph, const workloads::Lowered& lowered, int dim, Memory& memory, bool compare)
+      : graph_(graph), lowered_(lowered), dim_(dim), memory_(memory), compare_(compare) {}
+
+  void at_fence(std::size_t next) override {
+    if (next == 0) workloads::load_image(lowered_.program, memory_);
+  }
+
+  [[nodiscard]] CheckResult finish() override {
+    CheckResult result;
+    if (!compare_) return result;
+    const workloads::Comparison comparison = workloads::compare(lowered_, workloads::Visibility{}, {workloads::values_of(graph_)}, memory_, dim_);
+    result.boundaries = comparison.boundaries;
+    result.elements = comparison.values;
+    result.mismatches = comparison.mismatches;
+    if (comparison.first) result.first_mismatch = workloads::describe(*comparison.first);
+    return result;
+  }
+
+ private:
+  const workloads::QuantisedGraph& graph_;
+  const workloads::Lowered& lowered_;
+  const int dim_;
+  Memory& memory_;
+  const bool compare_;
+};
+
 class GraphWorkload final : public Workload {
  public:
   GraphWorkload(const WorkloadRequest& request, const kernels::Target& target)
@@ -20,14 +49,8 @@ class GraphWorkload final : public Workload {
   [[nodiscard]] std::uint64_t layers() const override { return 1; }
   [[nodiscard]] const isa::Program& program() const override { return lowered_.program; }
 
-  [[nodiscard]] CheckResult check(const Memory& memory) const override {
-    const workloads::Comparison comparison = workloads::compare(lowered_, workloads::Visibility{}, {workloads::values_of(graph_)}, memory, dim_);
-    CheckResult result;
-    result.boundaries = comparison.boundaries;
-    result.elements = comparison.values;
-    result.mismatches = comparison.mismatches;
-    if (comparison.first) result.first_mismatch = workloads::describe(*comparison.first);
-    return result;
+  [[nodiscard]] std::unique_ptr<Follower> follow(Memory& memory, bool compare) const override {
+    return std::make_unique<GraphFollower>(graph_, lowered_, dim_, memory, compare);
   }
 
  private:

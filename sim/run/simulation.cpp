@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <optional>
@@ -63,10 +64,12 @@ std::vector<RegionResult> regions_of(const isa::Program& program, const hw::Mach
   return regions;
 }
 
+// Of this process, or of the one that checks the hidden boundaries if that needed more.
 std::uint64_t peak_rss_bytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;   // Linux counts kibibytes
+  rusage self{}, child{};
+  getrusage(RUSAGE_SELF, &self);
+  getrusage(RUSAGE_CHILDREN, &child);
+  return static_cast<std::uint64_t>(std::max(self.ru_maxrss, child.ru_maxrss)) * 1024;   // Linux counts kibibytes
 }
 
 double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
@@ -80,6 +83,17 @@ class PhaseClock {
     phases_.push_back({name, 0});
     since_ = now;
   }
+  // So much of the running phase belongs to a phase of its own.
+  void set_aside(double seconds) {
+    since_ += seconds;
+    aside_ += seconds;
+  }
+  // That phase begins: with what was set aside.
+  void begin_aside(const std::string& name) {
+    begin(name);
+    phases_.back().cpu_seconds = aside_;
+  }
+  [[nodiscard]] double aside() const { return aside_; }
   [[nodiscard]] std::vector<Performance::Phase> end() {
     begin("");
     phases_.pop_back();
@@ -89,6 +103,24 @@ class PhaseClock {
  private:
   std::vector<Performance::Phase> phases_;
   double since_ = 0;
+  double aside_ = 0;
+};
+
+// The CPU time of a follower is not the simulation's.
+class TimedFollower final : public Follower {
+ public:
+  TimedFollower(std::unique_ptr<Follower> follower, PhaseClock& phases) : follower_(std::move(follower)), phases_(phases) {}
+
+  void at_fence(std::size_t next) override {
+    const double before = cpu_seconds();
+    follower_->at_fence(next);
+    phases_.set_aside(cpu_seconds() - before);
+  }
+  [[nodiscard]] CheckResult finish() override { return follower_->finish(); }
+
+ private:
+  std::unique_ptr<Follower> follower_;
+  PhaseClock& phases_;
 };
 
 const char* name_of(SchedulerMode mode) {
@@ -103,7 +135,7 @@ const char* name_of(SchedulerMode mode) {
 // The hidden boundaries need a machine, hence a process, of their own.
 std::string check_hidden(const Workload& workload, const config::MachineConfig& machine, const SimulationSettings& settings) {
   const CheckResult result =
-      workload.check_hidden([&](const isa::Program& program, Memory& memory) { (void)simulate(program, memory, machine, settings); });
+      workload.check_hidden([&](const isa::Program& program, Memory& memory, Follower& follower) { (void)simulate(program, memory, machine, settings, &follower); });
   return nlohmann::json{{"boundaries", result.boundaries}, {"elements", result.elements}, {"mismatches", result.mismatches}, {"first", result.first_mismatch}}
       .dump();
 }
@@ -123,15 +155,23 @@ void set_counter(hw::MachineResult& result, const std::string& name, std::uint64
 }
 
 // What the program leaves in memory, by the functional model.
-isa::Overflows compute_values(const isa::Program& program, Memory& memory, const config::MachineConfig& config, hw::ZeroSums& zero_sums) {
-  hw::load_image(program, memory);
+isa::Overflows compute_values(const isa::Program& program, Memory& memory, const config::MachineConfig& config, Follower* follower,
+                              hw::ZeroSums& zero_sums) {
+  if (follower == nullptr) {
+    hw::load_image(program, memory);
+  } else {
+    follower->at_fence(0);
+  }
   isa::Geometry geometry = config::geometry_of(config.params);
   geometry.loop_conv_encoding = program.encoding.loop_conv;
   isa::Model model(geometry, memory);
-  for (const isa::Item& item : program.items) {
+  for (std::size_t n = 0; n < program.items.size(); ++n) {
+    const isa::Item& item = program.items[n];
     if (item.kind == isa::ItemKind::kCommand) model.execute(item.instruction);
     if (item.kind == isa::ItemKind::kHostOp) hw::compute_host_operation(isa::decode_host_operation(program.host_ops.at(item.value)), memory);
-    if (item.kind == isa::ItemKind::kFence) zero_sums.at_fence.push_back(model.divisions());
+    if (item.kind != isa::ItemKind::kFence) continue;
+    zero_sums.at_fence.push_back(model.divisions());
+    if (follower != nullptr) follower->at_fence(n + 1);
   }
   zero_sums.rows = model.zero_divisions();
   return model.overflows();
@@ -139,7 +179,7 @@ isa::Overflows compute_values(const isa::Program& program, Memory& memory, const
 
 // True when the run is complete, with the values in memory; else memory is as new and run.skipping.refused says why.
 bool skip_ahead(const isa::Program& program, Memory& memory, const config::MachineConfig& config, const hw::MachineOptions& options,
-                const SimulationSettings& settings, ProgramRun& run) {
+                const SimulationSettings& settings, Follower* follower, ProgramRun& run) {
   const auto refuse = [&](std::string why) {
     run.skipping.refused = std::move(why);
     memory = Memory(memory.base(), memory.bytes());
@@ -152,7 +192,7 @@ bool skip_ahead(const isa::Program& program, Memory& memory, const config::Machi
     // Values first: those that time depends on are known then.
     if (!settings.timing_only) {
       settings.progress("computing values");
-      overflows = compute_values(program, memory, config, zero_sums);
+      overflows = compute_values(program, memory, config, follower, zero_sums);
       quick.zero_sums = &zero_sums;
       settings.progress("simulating");
     }
@@ -180,7 +220,8 @@ bool skip_ahead(const isa::Program& program, Memory& memory, const config::Machi
 
 }  // namespace
 
-ProgramRun simulate(const isa::Program& program, Memory& memory, const config::MachineConfig& config, const SimulationSettings& settings) {
+ProgramRun simulate(const isa::Program& program, Memory& memory, const config::MachineConfig& config, const SimulationSettings& settings,
+                    Follower* follower) {
   std::uint64_t macs = 0;
   for (const isa::Region& region : program.regions) macs += region.macs;
   const Cycle at_least = macs / static_cast<std::uint64_t>(config.params.array.dim * config.params.array.dim);
@@ -194,6 +235,7 @@ ProgramRun simulate(const isa::Program& program, Memory& memory, const config::M
   options.watchdog = settings.watchdog;
   options.port_log = &traffic;
   options.loop_conv_revision = program.encoding.loop_conv;
+  if (follower != nullptr) options.at_fence = [follower](std::size_t next) { follower->at_fence(next); };
   ProgramRun run;
   run.skipping.wanted = settings.skip_ahead;
   // Both machines have to be there before the first of them runs.
@@ -206,12 +248,12 @@ ProgramRun simulate(const isa::Program& program, Memory& memory, const config::M
     run.skipping.refused = hw::cannot_skip_ahead(config.params, skipping, memory, program);
     if (run.skipping.refused.empty() && !settings.timing_only) run.skipping.refused = hw::values_follow_order(config.params, memory, program);
     skipping.skip_ahead = true;
-    if (run.skipping.refused.empty() && skip_ahead(program, memory, config, skipping, settings, run)) {
+    if (run.skipping.refused.empty() && skip_ahead(program, memory, config, skipping, settings, follower, run)) {
       run.traffic = counts.traffic();
       return run;
     }
   }
-  run.machine = machine.run(program);
+  run.machine = machine.run(program, follower == nullptr);
   run.traffic = traffic.traffic();
   return run;
 }
@@ -234,9 +276,12 @@ Results run_workload(const WorkloadRequest& request, const config::MachineConfig
 
   settings.progress("simulating");
   Memory memory;
+  std::unique_ptr<Follower> follower;
+  if (!settings.timing_only) follower = workload->follow(memory, check);
+  if (check) follower = std::make_unique<TimedFollower>(std::move(follower), phases);
   const double before = cpu_seconds();
-  const ProgramRun run = simulate(workload->program(), memory, machine, settings);
-  const double simulated = cpu_seconds() - before;
+  const ProgramRun run = simulate(workload->program(), memory, machine, settings, follower.get());
+  const double simulated = cpu_seconds() - before - phases.aside();
 
   Results results;
   results.workload = request.name;
@@ -259,8 +304,9 @@ Results run_workload(const WorkloadRequest& request, const config::MachineConfig
   results.skipping = run.skipping;
   check_accounting(results);
   if (check) {
-    settings.progress("checking values");
-    results.checks = workload->check(memory);
+    given.progress("checking values");
+    phases.begin_aside("checking values");
+    results.checks = follower->finish();
     if (hidden) add_hidden(*results.checks, text_or_throw(hidden->wait()));
   }
   results.performance.phases = phases.end();

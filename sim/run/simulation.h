@@ -8,6 +8,7 @@
 #include "isa/program.h"
 #include "sim/base/memory.h"
 #include "sim/kernel/scheduler_mode.h"
+#include "sim/run/follower.h"
 #include "sim/run/request.h"
 #include "sim/run/results.h"
 
@@ -32,13 +33,13 @@ struct SimulationSettings {
 // Throws ConfigError (unknown workload, a size that does not fit), ModelError (the program misuses the machine).
 [[nodiscard]] Results run_workload(const WorkloadRequest& request, const config::MachineConfig& machine, const SimulationSettings& settings);
 
-// Simulates a program whose image is its initial memory. One per process.
+// Simulates a program. Its image is its initial memory, unless values are followed (sim/run/follower.h). One per process.
 struct ProgramRun {
   hw::MachineResult machine;
   MemoryTraffic traffic;
   Skipping skipping;
 };
 [[nodiscard]] ProgramRun simulate(const isa::Program& program, Memory& memory, const config::MachineConfig& machine,
-                                  const SimulationSettings& settings);
+                                  const SimulationSettings& settings, Follower* follower = nullptr);
 
 }  // namespace systole::run

@@ -7,6 +7,7 @@
 #include "isa/program.h"
 #include "kernels/target.h"
 #include "sim/base/memory.h"
+#include "sim/run/follower.h"
 #include "sim/run/request.h"
 #include "sim/run/results.h"
 
@@ -28,12 +29,13 @@ class Workload {
   [[nodiscard]] virtual std::vector<SequenceTokens> tokens(const Memory&) const { return {}; }
   // Remarks about the input, before anything runs.
   [[nodiscard]] virtual std::vector<std::string> warnings() const { return {}; }
-  // Compares every tensor that it leaves in memory, and the output with the float model where there is one.
-  [[nodiscard]] virtual CheckResult check(const Memory& memory) const = 0;
+  // For a run with values in this memory, new: everything that the program leaves there is compared if wanted, and the output with the float
+  // model where there is one.
+  [[nodiscard]] virtual std::unique_ptr<Follower> follow(Memory& memory, bool compare) const = 0;
 
   // A second program of the same model that also stores the tensors which otherwise never leave the accumulator; for values, not for time.
   [[nodiscard]] virtual bool has_hidden_boundaries() const { return false; }
-  using Simulate = std::function<void(const isa::Program& program, Memory& memory)>;
+  using Simulate = std::function<void(const isa::Program& program, Memory& memory, Follower& follower)>;
   // Runs it and compares those tensors.
   [[nodiscard]] virtual CheckResult check_hidden(const Simulate& simulate) const;
 };

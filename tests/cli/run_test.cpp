@@ -49,6 +49,19 @@ TEST(Run, json_accounts_for_every_cycle_and_value) {
   EXPECT_GT(json.at("memory").at("read_bytes"), 0);
 }
 
+// Weights are held once, and of everything between two operations only what is alive: also by the reference and by the process that checks the
+// boundaries which otherwise stay in the accumulator.
+TEST(Run, memory_grows_with_the_layers_by_their_weights_alone) {
+  const auto peak = [](const char* layers) {
+    const Outcome outcome = run({"run", "bert-base", "--seq", "512", "--layers", layers, "--json", "-"});
+    EXPECT_EQ(outcome.code, 0) << outcome.error;
+    return Json::parse(outcome.out).at("simulator").at("peak_rss_bytes").get<double>();
+  };
+  constexpr double kWeights = 12.0 * 768 * 768;   // bytes of a layer
+  constexpr double kSlack = 2;                    // biases, the program, what the allocator of the process keeps
+  EXPECT_LT(peak("3") - peak("1"), 2 * kWeights * kSlack);
+}
+
 TEST(Run, values_scheduler_and_checks_do_not_change_the_cycles) {
   const TemporaryDirectory directory;
   const std::string graph = directory.write("g.yaml", kGraph);

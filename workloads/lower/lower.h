@@ -12,6 +12,9 @@ enum class NormFusion { kAuto, kSeparate, kFused };
 struct LowerOptions {
   // Also write boundaries that otherwise never leave the accumulator (scores, feed-forward sums), for validation.
   bool store_all_boundaries = false;
+  // Weights that lie in memory as they lie in the model are not copied into the program's image: Lowered::borrowed refers to them, and the model
+  // must outlive it.
+  bool borrow_weights = false;
   // One set of activation buffers for all layers, as an implementation would do; only the last layer's boundaries remain.
   bool reuse_buffers = false;
   // Language head: logits of the last row of each pass only.

@@ -22,8 +22,16 @@ struct Boundary {
   bool cross = false;
 };
 
+// Initial bytes of memory that belong to the model.
+struct Borrowed {
+  std::uint64_t address = 0;
+  const void* data = nullptr;
+  std::size_t bytes = 0;
+};
+
 struct Lowered {
   isa::Program program;
+  std::vector<Borrowed> borrowed;          // with LowerOptions::borrow_weights: completes the program's image
   std::vector<Boundary> boundaries;        // in order of computation
   std::vector<std::size_t> valid;          // by sequence: encoder keys that are no padding; empty in models without an encoder
   std::uint64_t memory_end = 0;            // first address behind the workload's tensors

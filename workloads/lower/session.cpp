@@ -48,7 +48,17 @@ Lowered Session::take() {
 }
 
 kernels::Matrix Session::place_weights(const std::string& name, const Matrix<std::int8_t>& weights) {
-  return memory_.matrix(name, weights.rows, weights.cols, weights.data.data());
+  const kernels::Matrix m = memory_.matrix(name, weights.rows, weights.cols, Element::kInt8);
+  fill_weights(m, weights);
+  return m;
+}
+
+void Session::fill_weights(const kernels::Matrix& m, const Matrix<std::int8_t>& weights) {
+  if (options_.borrow_weights && m.stride == weights.cols) {
+    result_.borrowed.push_back({m.address, weights.data.data(), weights.size()});
+  } else {
+    memory_.fill(m, weights.data.data());
+  }
 }
 
 kernels::Matrix Session::place_bias(const std::string& name, const std::vector<std::int32_t>& bias) {
@@ -89,7 +99,7 @@ ProductParameters Session::place_product(const std::string& w_name, const std::s
   // Up to a whole tile, so that layers with other biases have the same shapes.
   p.constants = kernels::round_up(w.rows + needed, dim) - w.rows;
   p.w = memory_.matrix(w_name, w.rows + p.constants, w.cols, Element::kInt8);
-  memory_.fill(p.w.rows_from(0, w.rows), w.data.data());
+  fill_weights(p.w.rows_from(0, w.rows), w);
   memory_.fill(p.w.rows_from(w.rows, p.constants), kernels::make_bias_rows(bias, p.constants).rows.data());
   return p;
 }

@@ -114,6 +114,7 @@ class Session {
   [[nodiscard]] std::string boundary_name(int layer, const std::string& name) const;
 
  private:
+  void fill_weights(const kernels::Matrix& m, const Matrix<std::int8_t>& weights);
   ResidualParameters place_residual(const std::string& name, const Residual& residual);
   kernels::Matrix buffer(int layer, const std::string& name, std::size_t rows, std::size_t cols, kernels::Element element);
   void add_boundary(int layer, const std::string& full_name, const HeadActivations& heads, bool by_head, bool scores, bool cross);

@@ -72,8 +72,9 @@ void FloatComparison::advance_to(std::size_t layer) {
       }
     }
     const std::size_t index = decodes ? config.layers + (next - model_.encoder_layers) : next;
+    trace_ = {};   // one layer at a time
     const FloatLayer weights = source_.layer(index);
-    trace_ = reference::float_layer(config, weights, x_, {next, valid_, decodes ? &encoded_ : nullptr, false});
+    trace_ = reference::float_layer(config, weights, x_, {next, valid_, decodes ? &encoded_ : nullptr});
     if (model_.norm_form == NormForm::Fold) {
       const bool pre_norm = model_.architecture == Architecture::Gpt2;
       trace_.norm1 = reference::float_norm(pre_norm ? x_ : trace_.attention_sum, nullptr, config.norm_epsilon);

@@ -47,26 +47,13 @@ AttentionRanges ranges_of(const reference::AttentionTrace& trace, const Matrix<f
   ranges.q = by_head(trace.q, heads);
   ranges.k = by_head(trace.k, heads);
   ranges.v = by_head(trace.v, heads);
-  for (const Matrix<float>& p : trace.p) {
-    ranges.p.push_back(largest_magnitude(p.data));
-  }
-  ranges.ctx = largest_magnitude(trace.ctx.data);
-  ranges.sum = largest_magnitude(sum.data);
+  ranges.p = trace.largest_p;
+  ranges.ctx = reference::largest_magnitude(trace.ctx.data);
+  ranges.sum = reference::largest_magnitude(sum.data);
   return ranges;
 }
 
 }  // namespace
-
-double largest_magnitude(const std::vector<float>& values) {
-  float largest = 0;
-  for (const float value : values) {
-    if (!std::isfinite(value)) {
-      return std::numeric_limits<double>::infinity();
-    }
-    largest = std::max(largest, std::fabs(value));
-  }
-  return largest;
-}
 
 void LayerRanges::merge(const LayerRanges& other) {
   workloads::merge(attention, other.attention);
@@ -86,10 +73,10 @@ NormRange norm_range(const Matrix<float>& input, const Matrix<float>& affine_out
   }
   switch (form) {
     case NormForm::Affine:
-      range.output = largest_magnitude(affine_output.data);
+      range.output = reference::largest_magnitude(affine_output.data);
       break;
     case NormForm::Fold:
-      range.output = largest_magnitude(reference::float_norm(input, nullptr, epsilon).data);
+      range.output = reference::largest_magnitude(reference::float_norm(input, nullptr, epsilon).data);
       break;
   }
   return range;
@@ -98,8 +85,8 @@ NormRange norm_range(const Matrix<float>& input, const Matrix<float>& affine_out
 void merge_head_ranges(const ModelConfig& config, const FloatLanguageHead::Transform& transform, const Matrix<float>& x,
                        NormForm form, HeadRanges& ranges) {
   const reference::HeadTrace trace = reference::float_head_transform(config, transform, x);
-  merge(ranges.before_activation, largest_magnitude(trace.before_activation.data));
-  merge(ranges.activation, largest_magnitude(trace.activation.data));
+  merge(ranges.before_activation, reference::largest_magnitude(trace.before_activation.data));
+  merge(ranges.activation, reference::largest_magnitude(trace.activation.data));
   merge(ranges.norm, norm_range(trace.activation, trace.norm, form, config.norm_epsilon));
 }
 
@@ -115,9 +102,9 @@ LayerRanges ranges_of(const ModelConfig& config, const Matrix<float>& x, const r
     ranges.norm_cross = norm_range(trace.cross_sum, trace.norm_cross, form, epsilon);
   }
   ranges.norm2 = norm_range(pre_norm ? trace.attention_sum : trace.ffn_sum, trace.norm2, form, epsilon);
-  ranges.before_activation = largest_magnitude(trace.before_activation.data);
-  ranges.activation = largest_magnitude(trace.activation.data);
-  ranges.ffn_sum = largest_magnitude(trace.ffn_sum.data);
+  ranges.before_activation = reference::largest_magnitude(trace.before_activation.data);
+  ranges.activation = reference::largest_magnitude(trace.activation.data);
+  ranges.ffn_sum = reference::largest_magnitude(trace.ffn_sum.data);
   return ranges;
 }
 

@@ -7,9 +7,6 @@
 
 namespace systole::workloads {
 
-// Infinite if any value is not finite.
-[[nodiscard]] double largest_magnitude(const std::vector<float>& values);
-
 struct AttentionRanges {
   std::vector<double> q, k, v;  // largest magnitude per head
   std::vector<double> p;        // largest probability per head

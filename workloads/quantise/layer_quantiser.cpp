@@ -24,7 +24,7 @@ void require(bool holds, const std::string& tensor, const std::string& what) {
 }
 
 void require_finite(const std::string& tensor, const Matrix<float>& w) {
-  require(std::isfinite(largest_magnitude(w.data)), tensor, "a weight is not finite");
+  require(std::isfinite(reference::largest_magnitude(w.data)), tensor, "a weight is not finite");
 }
 
 // fp32 value of a configuration register, where 0 would erase the data and all ones means "keep".

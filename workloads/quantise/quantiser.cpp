@@ -31,7 +31,7 @@ class Calibration {
   [[nodiscard]] double largest() const {
     double result = 0;
     for (const Matrix<float>& x : x_) {
-      result = std::max(result, largest_magnitude(x.data));
+      result = std::max(result, reference::largest_magnitude(x.data));
     }
     return result;
   }
@@ -53,7 +53,7 @@ class Calibration {
     parallel_for(options_.threads, x_.size(), [&](std::size_t i) {
       const Matrix<float>* encoded = encoder == nullptr ? nullptr : &encoder->x_[i];
       const reference::LayerTrace trace =
-          reference::float_layer(config_, weights, x_[i], {index, valid, encoded, false});
+          reference::float_layer(config_, weights, x_[i], {index, valid, encoded});
       ranges[i] = ranges_of(config_, x_[i], trace, options_.norm_form);
       x_[i] = reference::output_of(config_, trace);
     });

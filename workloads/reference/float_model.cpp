@@ -82,22 +82,19 @@ AttentionTrace attend(const ModelConfig& config, const FloatAttention& weights, 
   trace.v = float_linear(y, weights.v);
   trace.ctx = Matrix<float>(x.rows, d);
   const auto factor = static_cast<float>(config.score_factor(around.index));
+  Matrix<float> p(x.rows, y.rows);
   for (std::size_t h = 0; h < config.heads; ++h) {
-    Matrix<float> p(x.rows, y.rows);
     float_gemm({trace.q.data.data() + h * dk, d}, {trace.k.data.data() + h * dk, d}, Right::Transposed, nullptr,
                p.data.data(), y.rows, x.rows, dk, y.rows);
     for (float& score : p.data) {
       score *= factor;
-    }
-    if (around.keep_scores) {
-      trace.scores.push_back(p);
     }
     for (std::size_t r = 0; r < x.rows; ++r) {
       softmax_row(p.row(r), y.rows, mask.causal ? r + 1 : mask.valid);
     }
     float_gemm({p.data.data(), y.rows}, {trace.v.data.data() + h * dk, d}, Right::Plain, nullptr,
                trace.ctx.data.data() + h * dk, d, x.rows, y.rows, dk);
-    trace.p.push_back(std::move(p));
+    trace.largest_p.push_back(largest_magnitude(p.data));
   }
   return trace;
 }
@@ -181,6 +178,17 @@ LayerTrace float_layer(const ModelConfig& config, const FloatLayer& weights, con
 
 const Matrix<float>& output_of(const ModelConfig& config, const LayerTrace& trace) {
   return config.architecture == Architecture::Gpt2 ? trace.ffn_sum : trace.norm2;
+}
+
+double largest_magnitude(const std::vector<float>& values) {
+  float largest = 0;
+  for (const float value : values) {
+    if (!std::isfinite(value)) {
+      return std::numeric_limits<double>::infinity();
+    }
+    largest = std::max(largest, std::fabs(value));
+  }
+  return largest;
 }
 
 Matrix<float> float_norm(const Matrix<float>& x, const FloatNorm* norm, double epsilon) {

@@ -11,8 +11,7 @@ namespace systole::workloads::reference {
 // Everything between two operations of one attention.
 struct AttentionTrace {
   Matrix<float> q, k, v;              // [rows, d], heads side by side
-  std::vector<Matrix<float>> scores;  // per head [rows, keys], scaled, before masking; only if asked for
-  std::vector<Matrix<float>> p;       // per head [rows, keys]
+  std::vector<double> largest_p;      // per head
   Matrix<float> ctx;                  // [rows, d]
 };
 
@@ -34,7 +33,6 @@ struct LayerSurroundings {
   std::size_t index = 0;
   std::size_t valid_keys = 0;              // of the encoder's rows; later ones are padding
   const Matrix<float>* encoded = nullptr;  // decoder layers of EncoderDecoder
-  bool keep_scores = false;
 };
 
 // Runs one layer on x [rows, d]. The layer's output is norm2 (post-LN) or ffn_sum (Gpt2).
@@ -48,6 +46,9 @@ struct HeadTrace {
 };
 [[nodiscard]] HeadTrace float_head_transform(const ModelConfig& config, const FloatLanguageHead::Transform& transform,
                                              const Matrix<float>& x);
+
+// Infinite if any value is not finite.
+[[nodiscard]] double largest_magnitude(const std::vector<float>& values);
 
 // (x - mean) / sqrt(variance + epsilon) * gamma + beta, row by row. Null norm: without gamma and beta.
 [[nodiscard]] Matrix<float> float_norm(const Matrix<float>& x, const FloatNorm* norm, double epsilon);

@@ -53,7 +53,7 @@ TEST(Checkpoint, bert_layers_compute_what_pytorch_computes) {
   Matrix<float> x = stored_floats(vectors, "float.-1.x");
   for (std::size_t index = 0; index < 2; ++index) {
     const reference::LayerTrace trace =
-        reference::float_layer(weights.config(), weights.layer(index), x, {index, x.rows, nullptr, false});
+        reference::float_layer(weights.config(), weights.layer(index), x, {index, x.rows, nullptr});
     x = reference::output_of(weights.config(), trace);
     expect_close(x, stored_floats(vectors, "float." + std::to_string(index) + ".x"));
   }
@@ -68,7 +68,7 @@ TEST(Checkpoint, gpt2_layers_compute_what_pytorch_computes) {
   Matrix<float> h = stored_floats(vectors, "in.h_f32");
   for (std::size_t index = 0; index < 2; ++index) {
     const reference::LayerTrace trace =
-        reference::float_layer(weights.config(), weights.layer(index), h, {index, h.rows, nullptr, false});
+        reference::float_layer(weights.config(), weights.layer(index), h, {index, h.rows, nullptr});
     h = reference::output_of(weights.config(), trace);
   }
   const FloatNorm norm = weights.final_norm();
