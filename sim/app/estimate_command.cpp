@@ -93,7 +93,7 @@ int run_estimate(const Words& words) {
   machine.local_bytes_per_cycle = positive(arguments, "local-bytes-per-cycle", machine.local_bytes_per_cycle);
 
   const workloads::TransformerEstimate estimate = workloads::estimate_transformer(shape, seq, machine);
-  const std::string json_file = arguments.get<std::string>("json", "");
+  const std::string json_file = result_file(arguments, "json");
   if (!arguments.has("quiet") && json_file != "-") {
     report::Table table({{"operator"},
                          {"cycles", Align::kRight},

@@ -9,6 +9,7 @@
 #include "sim/app/progress.h"
 #include "sim/app/simulation_options.h"
 #include "sim/base/errors.h"
+#include "sim/base/file.h"
 #include "sim/report/table.h"
 #include "workloads/quantise/accuracy.h"
 #include "workloads/quantise/quantiser.h"
@@ -106,7 +107,9 @@ int run_quantize(const Words& words) {
   if (!arguments.has("output")) throw ConfigError("-o FILE is missing: where the model goes");
 
   const std::string& name = arguments.words()[0];
-  const std::string json = arguments.get<std::string>("json", "");
+  const std::string output = arguments.get<std::string>("output");
+  check_writable(output);
+  const std::string json = result_file(arguments, "json");
   PhaseLine phase(!arguments.has("quiet"));
   const auto source = weights(name, arguments.get<std::uint64_t>("seed", 1));
   workloads::QuantiseOptions options = quantise_options(arguments, source->config());
@@ -131,12 +134,12 @@ int run_quantize(const Words& words) {
   workloads::reference::evaluate(model, inputs, sink, overflows);
   if (!arguments.has("vectors")) vectors.clear();
   if (!arguments.has("no-embeddings")) vectors.merge(workloads::embedding_tensors(*source));
-  workloads::save_quantised_model(arguments.get<std::string>("output"), model, vectors);
+  workloads::save_quantised_model(output, model, vectors);
   phase.clear();
 
   if (!arguments.has("quiet") && json != "-") {
     print_accuracy(comparison.results());
-    fmt::print("{} integers overflowed; model written to {}\n", overflows.total(), arguments.get<std::string>("output"));
+    fmt::print("{} integers overflowed; model written to {}\n", overflows.total(), output);
   }
   if (!json.empty()) write_result(json, accuracy_json(comparison.results(), name));
   return kExitDone;

@@ -62,7 +62,7 @@ void add_simulation_options(Arguments& arguments) {
 SimulationOptions simulation_options(const Arguments& arguments) {
   SimulationOptions options;
   options.timing_only = arguments.has("timing-only");
-  options.json = arguments.get<std::string>("json", "");
+  options.json = result_file(arguments, "json");
   options.quiet = arguments.has("quiet");
   set_log_level(arguments.get<std::string>("log", "warn"));
   const std::string granularity = arguments.get<std::string>("granularity", "runs");
@@ -92,6 +92,12 @@ int jobs_option(const Arguments& arguments) {
   const int jobs = arguments.get<int>("jobs", processors());
   if (jobs < 1 || jobs > 1024) throw ConfigError(fmt::format("--jobs {} is outside of 1..1024", jobs));
   return jobs;
+}
+
+std::string result_file(const Arguments& arguments, const char* option) {
+  std::string file = arguments.get<std::string>(option, "");
+  if (!file.empty() && file != "-") check_writable(file);
+  return file;
 }
 
 void write_result(const std::string& file, const std::string& text) {

@@ -33,6 +33,8 @@ void add_simulation_options(Arguments& arguments);
 void add_jobs_option(Arguments& arguments);
 [[nodiscard]] int jobs_option(const Arguments& arguments);
 
+// The file of an option such as --json, or "": "-" (standard output) or a file that can be written; throws ConfigError before the work begins.
+[[nodiscard]] std::string result_file(const Arguments& arguments, const char* option);
 // Writes to `file` as a whole, or to standard output when it is "-".
 void write_result(const std::string& file, const std::string& text);
 

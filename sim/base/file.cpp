@@ -42,6 +42,36 @@ class Descriptor {
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) { throw ConfigError(path + ": " + what); }
 
+// A terminal, a pipe, /dev/null: nothing that a file may take the place of.
+bool is_device(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+bool write_all(const Descriptor& file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = write(file.get(), bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+void write_to_device(const std::string& path, std::string_view bytes) {
+  Descriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file.ok()) fail(path, std::string("cannot open: ") + std::strerror(errno));
+  if (!write_all(file, bytes) || !file.close_now()) fail(path, std::string("cannot write: ") + std::strerror(errno));
+}
+
+// A new file beside `path`, open for writing; `temporary` becomes its name.
+int create_beside(const std::string& path, std::string& temporary) {
+  temporary = path + ".XXXXXX";
+  const int fd = mkstemp(temporary.data());
+  if (fd < 0) fail(path, std::string("cannot create a file beside it: ") + std::strerror(errno));
+  return fd;
+}
+
 std::string inflate_gzip(const std::string& path, const std::string& compressed) {
   z_stream stream{};
   constexpr int kGzipOnly = 16;
@@ -104,26 +134,30 @@ std::string read_file(const std::string& path) {
 }
 
 void write_atomically(const std::string& path, std::string_view bytes) {
-  std::string temporary = path + ".XXXXXX";
-  Descriptor file(mkstemp(temporary.data()));
-  if (!file.ok()) fail(path, std::string("cannot create a file beside it: ") + std::strerror(errno));
+  if (is_device(path)) return write_to_device(path, bytes);
+  std::string temporary;
+  Descriptor file(create_beside(path, temporary));
   const auto give_up = [&](const char* what) {
     const int reason = errno;
     unlink(temporary.c_str());
     fail(path, std::string(what) + ": " + std::strerror(reason));
   };
-  while (!bytes.empty()) {
-    const ssize_t count = write(file.get(), bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) give_up("cannot write");
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
+  if (!write_all(file, bytes)) give_up("cannot write");
   // mkstemp makes private files; an output file gets the permissions that the user's mask allows.
   const mode_t mask = umask(0);
   umask(mask);
   if (fchmod(file.get(), 0666 & ~mask) != 0) give_up("cannot set permissions");
   if (!file.close_now()) give_up("cannot write");
   if (rename(temporary.c_str(), path.c_str()) != 0) give_up("cannot rename into place");
+}
+
+void check_writable(const std::string& path) {
+  if (is_device(path)) return;
+  struct stat status {};
+  if (stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) fail(path, "is a directory");
+  std::string temporary;
+  const Descriptor file(create_beside(path, temporary));
+  unlink(temporary.c_str());
 }
 
 }  // namespace systole

@@ -9,7 +9,10 @@ namespace systole {
 // The bytes of a file. A file that starts with the gzip magic number is decompressed.
 [[nodiscard]] std::string read_file(const std::string& path);
 
-// Writes to a temporary file in the same directory, then renames it to `path`.
+// Writes to a temporary file in the same directory, then renames it to `path`; a device or pipe is written as it is.
 void write_atomically(const std::string& path, std::string_view bytes);
+
+// Throws now if write_atomically() could not write `path`: before work whose result would be lost. Leaves nothing.
+void check_writable(const std::string& path);
 
 }  // namespace systole

@@ -1,7 +1,6 @@
 // The three forms of a program (text, container, trace) and the messages of their readers.
 #include <gtest/gtest.h>
 
-#include <cstdio>
 #include <functional>
 
 #include "isa/assembler.h"
@@ -11,7 +10,6 @@
 #include "isa/trace.h"
 #include "sim/base/crc32.h"
 #include "sim/base/errors.h"
-#include "sim/base/file.h"
 #include "tests/support/program_generator.h"
 #include "tests/support/random.h"
 
@@ -260,23 +258,6 @@ TEST(Trace, errors_name_the_place) {
               apply_fills(parse_trace("# systole-trace 1\nfill 90000000 4 int8 0 1 1\nfence\n", "x.trace"), memory);
             }),
             "x.trace:2: error: 4 bytes at 0x90000000 are outside of memory 0x80000000..0x80000fff");
-}
-
-TEST(File, reads_gzip_and_refuses_half_of_it) {
-  const std::string path = ::testing::TempDir() + "systole_file_test.gz";
-  // "hello\n" as written by gzip -n.
-  const std::string gz(
-      "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\xe7\x02\x00\x20\x30\x3a\x36\x06\x00\x00\x00", 26);
-  write_atomically(path, gz);
-  EXPECT_EQ(read_file(path), "hello\n");
-  write_atomically(path, gz.substr(0, 15));
-  EXPECT_EQ(error_of([&] { (void)read_file(path); }), path + ": truncated gzip data");
-  std::string corrupt = gz;
-  corrupt[12] = '\x7f';
-  write_atomically(path, corrupt);
-  EXPECT_NE(error_of([&] { (void)read_file(path); }), "no error");
-  std::remove(path.c_str());
-  EXPECT_EQ(error_of([&] { (void)read_file(path); }), path + ": cannot open: No such file or directory");
 }
 
 }  // namespace
