@@ -6,7 +6,7 @@
 The faults are listed in tests/mutation/mutations.txt. All of them are compiled at once into a copy of the sources
 (build-mutation/source), each behind a switch; SYSTOLE_MUTANT=n turns on one of them. A fault is found when the streams of the
 quick tests (tests/golden/quick.txt) or the recorded accounts (tests/golden/accounts.txt, tests/data/golden/pinned) differ, end with an
-error or do not end, or when a quick test of the front end or the execute side fails.
+error or do not end, or when a quick test of the front end, the execute side or the announcements fails.
 --full replays all streams with the faults that the quick ones do not find. Results: tests/mutation/RESULTS.md, which
 scripts/scoreboard.sh puts into hw/EXACTNESS.md. Exit code 1 when a fault survives. Python 3 only, no packages.
 """
@@ -25,7 +25,8 @@ BUILD = os.path.join(ROOT, "build-mutation")
 SOURCE = os.path.join(BUILD, "source")
 STREAMS = os.path.join(BUILD, "build/golden/rtl")
 CHECK = os.path.join(BUILD, "build/tests/golden/golden_check")
-UNIT_TESTS = ("test_frontend", "execute_module_test")
+# Folder of the build tree, target.
+UNIT_TESTS = (("tests/unit/ports", "test_ports"), ("tests/module/frontend", "test_frontend"), ("tests/module/execute", "execute_module_test"))
 FIELDS = ("old", "new", "part", "equivalent")
 
 
@@ -206,7 +207,7 @@ def build():
     if shutil.which("ccache"):
         command.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["cmake", "--build", output, "--target", "golden_check", "golden_streams", *UNIT_TESTS, "--parallel", os.environ.get("JOBS", "2"), "--", "-k", "0"], check=True)
+    subprocess.run(["cmake", "--build", output, "--target", "golden_check", "golden_streams", *(target for _, target in UNIT_TESTS), "--parallel", os.environ.get("JOBS", "2"), "--", "-k", "0"], check=True)
 
 
 def run(number, arguments, seconds):
@@ -226,9 +227,8 @@ def run(number, arguments, seconds):
 def run_unit_tests(number):
     """The same for the unit tests, of which each case is a process of its own."""
     environment = dict(os.environ, SYSTOLE_MUTANT=str(number))
-    output = os.path.join(BUILD, "build/tests/module")
-    for folder in ("frontend", "execute"):
-        done = subprocess.run(["ctest", "--test-dir", os.path.join(output, folder), "--parallel", os.environ.get("JOBS", "2"), "--stop-on-failure"],
+    for folder, _ in UNIT_TESTS:
+        done = subprocess.run(["ctest", "--test-dir", os.path.join(BUILD, "build", folder), "--parallel", os.environ.get("JOBS", "2"), "--stop-on-failure"],
                               env=environment, capture_output=True, text=True)
         if done.returncode != 0:
             failed = re.search(r"- ([^\n]*) \(", done.stdout[done.stdout.find("FAILED"):])
