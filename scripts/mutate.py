@@ -309,7 +309,10 @@ def remember(faults, chosen):
     """Results of a run of some faults are joined with earlier ones of the others; the page is written when there is one of each."""
     path = os.path.join(BUILD, "results.json")
     known = json.load(open(path)) if os.path.exists(path) else {}
-    sources = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=7"], cwd=ROOT, capture_output=True, text=True).stdout.strip() or "unknown"
+    git = lambda *words: subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
+    sources = git("rev-parse", "--short", "HEAD").stdout.strip() or "unknown"
+    if git("diff", "--quiet", "HEAD", "--", "hw").returncode != 0:
+        sources += ", changed"
     for fault in chosen:
         known[fault.file + ": " + fault.text] = [fault.result, sources]
     json.dump(known, open(path, "w"), indent=0)
