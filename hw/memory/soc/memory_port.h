@@ -75,6 +75,8 @@ class MemoryPort {
   }
 
   [[nodiscard]] bool idle() const { return outstanding_ == 0; }
+  // Nor has memory anything to do that it answered before.
+  [[nodiscard]] bool settled() const { return idle() && memory_.work_at() == kNever; }
   // First cycle in which memory has an answer or something to do.
   [[nodiscard]] Cycle next_event() const {
     return read_beats_left_ != 0 ? 0 : std::min({memory_.read_offered(), memory_.write_offered(), memory_.work_at()});

@@ -298,7 +298,7 @@ void SocMemory::take_request(Cycle now) {
 
 void SocMemory::drain() {
   const Cycle limit = next_ + kDrainLimit;
-  while (!at_rest()) {
+  while (!at_rest() || !memory_port_.settled()) {
     if (next_ > limit) throw ModelError(next_, name(), "", "the memory system does not come to rest: " + state_text());
     answers_before_ = 0;
     const bool changed = step(next_);
