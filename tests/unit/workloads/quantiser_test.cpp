@@ -397,6 +397,32 @@ TEST(CompileTimeChecks, the_residual_stream_of_gpt2_fits_its_integers) {
   }
 }
 
+// In a model a sum that is too large for the stream has operands that are refused first; with ranges of its own the check stands alone.
+TEST(CompileTimeChecks, both_sums_of_a_pre_norm_layer_fit_the_residual_stream) {
+  const ModelConfig config = small(Architecture::Gpt2);
+  const QuantiseOptions options = options_for(12);
+  const LayerQuantiser quantiser(config, options, true, 64);
+  const FloatLayer weights = RandomWeights(config, 3).layer(0);
+  LayerRanges ranges;
+  for (std::vector<double>* heads : {&ranges.attention.q, &ranges.attention.k, &ranges.attention.v, &ranges.attention.p}) heads->assign(config.heads, 1.0);
+  ranges.attention.ctx = ranges.attention.sum = ranges.ffn_sum = ranges.before_activation = ranges.activation = 1.0;
+  ranges.norm1 = ranges.norm2 = {1.0, 3.0};
+  const auto error = [&] {
+    double scale = 1e-6;
+    try {
+      (void)quantiser.pre_norm(5, weights, ranges, scale, 1.0);
+    } catch (const ConfigError& refused) {
+      return std::string(refused.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_EQ(error(), "accepted");
+  ranges.ffn_sum = 1e6;
+  EXPECT_EQ(error(), "cannot quantise 'q.5.W2': the residual stream does not fit int32");
+  ranges.attention.sum = 1e6;
+  EXPECT_EQ(error(), "cannot quantise 'q.5.Wo': the residual stream does not fit int32");
+}
+
 // What the pre-shift is for: the same constants without it wrap, and the counters say where.
 TEST(Negative, without_pre_shift_integers_overflow_and_nothing_is_left) {
   ModelConfig config = small(Architecture::Bert);
