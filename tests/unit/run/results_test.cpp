@@ -112,5 +112,16 @@ TEST(RunReport, json_has_the_fixed_keys_and_its_sums_close) {
   EXPECT_EQ(json.at("simulator").at("scheduler"), "fast");
 }
 
+// Scripts find the key in every run.
+TEST(RunReport, json_of_a_run_without_comparison_says_that_nothing_was_compared) {
+  Results r = example();
+  r.checks.reset();
+  const auto checks = nlohmann::json::parse(report::run_json(r, "1")).at("checks");
+  EXPECT_EQ(checks.at("boundaries"), 0);
+  EXPECT_EQ(checks.at("mismatches"), 0);
+  EXPECT_TRUE(checks.at("sqnr_db").is_null());
+  EXPECT_FALSE(checks.contains("passed"));
+}
+
 }  // namespace
 }  // namespace systole::run
