@@ -21,7 +21,7 @@ awk -v result="$directory/result" '
 # Runs every "<!-- run: COMMAND -->" of a page, in a directory of its own, and puts command and output behind it.
 mkdir "$directory/walk" "$directory/bin"
 ln -s "$PWD/build/systole" "$PWD/scripts/make_checkpoint.py" "$PWD/scripts/plant_bit.py" "$directory/bin"
-cp workloads/examples/*.yaml "$directory/walk"
+cp workloads/examples/*.yaml tests/data/numerics/units.safetensors "$directory/walk"
 run_page() {
   skipping=no
   while IFS= read -r line; do

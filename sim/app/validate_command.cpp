@@ -11,6 +11,7 @@
 #include "sim/report/table.h"
 #include "sim/run/simulation.h"
 #include "sim/run/target.h"
+#include "sim/run/validate_units.h"
 #include "workloads/lower/validate.h"
 
 namespace systole::app {
@@ -27,7 +28,10 @@ std::string validate_one(const std::string& path, const config::MachineConfig& m
     cycles = run.machine.cycles;
     warnings = run.machine.warnings;
   };
-  const workloads::Comparison comparison = workloads::validate_vectors(path, run::target_of(machine.params), simulator);
+  const kernels::Target target = run::target_of(machine.params);
+  const workloads::SafetensorsFile file(path);
+  const workloads::Comparison comparison =
+      workloads::holds_units(file) ? run::validate_units(file, target, simulator) : workloads::validate_vectors(file, target, simulator);
   const Json json = {{"file", path},
                      {"boundaries", comparison.boundaries},
                      {"different", comparison.different},
@@ -77,7 +81,7 @@ void print_table(const std::vector<Json>& results) {
 int run_validate(const Words& words) {
   Arguments arguments("systole validate VECTORS.safetensors... [options]",
                       "Builds the quantised model that a file holds, lowers it with all its boundaries, simulates it, and compares every stored boundary bit by "
-                      "bit. The first mismatch is named: layer, tensor, row, column, instruction.",
+                      "bit. The first mismatch is named: layer, tensor, row, column, instruction. Files of single operations (metadata arch = units) are run too.",
                       {"systole validate tests/data/numerics/bert_tiny.safetensors", "systole validate vectors/*.safetensors --jobs 2 --set array.dim=8"});
   arguments.positional("a file of vectors", 1, -1);
   add_machine_options(arguments, config::kDefaultPreset);
@@ -113,7 +117,9 @@ int run_validate(const Words& words) {
   std::fflush(stdout);
   for (const Json& r : results) {
     if (r.contains("error")) {
-      fmt::print(stderr, "systole: {}: {}\n", r["file"].get<std::string>(), r["text"].get<std::string>());
+      const std::string file = r["file"], text = r["text"];
+      const bool named = text.rfind(file + ":", 0) == 0;   // what is wrong with the file itself begins with its name
+      fmt::print(stderr, "systole: {}{}\n", named ? "" : file + ": ", text);
     } else if (r["boundaries"] == 0) {
       fmt::print(stderr, "systole: {}: holds no boundary to compare\n", r["file"].get<std::string>());
       code = std::max(code, kExitBadInput);

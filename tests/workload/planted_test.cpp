@@ -22,7 +22,7 @@ std::optional<Mismatch> first_of(const std::string& path, const Bend& bend = [](
     bend(bent);
     oracle(target)(bent, memory);
   };
-  return validate_vectors(path, target, machine).first;
+  return validate_vectors(SafetensorsFile(path), target, machine).first;
 }
 
 // Positions of the commands of one kind within a region.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tests/workload/oracle.h"
+#include "workloads/weights/safetensors.h"
 
 namespace systole::workloads {
 namespace {
@@ -27,7 +28,7 @@ TEST_P(Vectors, every_boundary_is_equal_on_every_array_size) {
   for (const int dim : {16, 4, 8, 32}) {
     const kernels::Target target = with_dim(dim);
     isa::Overflows overflows;
-    const Comparison c = validate_vectors(std::string(SYSTOLE_TEST_DATA "/numerics/") + GetParam().file, target, oracle(target, &overflows));
+    const Comparison c = validate_vectors(SafetensorsFile(std::string(SYSTOLE_TEST_DATA "/numerics/") + GetParam().file), target, oracle(target, &overflows));
     EXPECT_TRUE(c.equal()) << "dim " << dim << ": " << c.different << " of " << c.boundaries << " differ; " << describe(*c.first);
     EXPECT_EQ(c.boundaries, GetParam().boundaries);
     EXPECT_TRUE(c.unseen.empty()) << c.unseen[0];

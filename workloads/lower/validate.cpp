@@ -10,6 +10,7 @@
 #include "workloads/lower/find_store.h"
 #include "workloads/reference/arithmetic.h"
 #include "workloads/reference/evaluate.h"
+#include "workloads/weights/safetensors.h"
 
 namespace systole::workloads {
 namespace {
@@ -214,10 +215,10 @@ void compare_row_sums(const Lowered& lowered, const QuantisedModel& model, const
 
 }  // namespace
 
-Comparison validate_vectors(const std::string& path, const kernels::Target& target, const Machine& machine) {
-  const QuantisedFile file = load_quantised_file(path);
+Comparison validate_vectors(const SafetensorsFile& vectors, const kernels::Target& target, const Machine& machine) {
+  const QuantisedFile file = load_quantised_file(vectors);
   if (std::none_of(file.vectors.begin(), file.vectors.end(), [](const auto& entry) { return is_boundary(entry.first); })) {
-    throw ConfigError(path + ": holds no boundary to compare; `systole quantize --vectors` stores them");
+    throw ConfigError(vectors.name() + ": holds no boundary to compare; `systole quantize --vectors` stores them");
   }
   LowerOptions options;
   options.store_all_boundaries = true;

@@ -58,6 +58,6 @@ using Machine = std::function<void(const isa::Program& program, Memory& memory)>
 
 // Lowers the quantised model stored in a vectors file with all its boundaries, runs it and compares every stored boundary; sums of
 // exponentials, which never leave the machine, with those of its scores.
-[[nodiscard]] Comparison validate_vectors(const std::string& path, const kernels::Target& target, const Machine& machine);
+[[nodiscard]] Comparison validate_vectors(const SafetensorsFile& vectors, const kernels::Target& target, const Machine& machine);
 
 }  // namespace systole::workloads

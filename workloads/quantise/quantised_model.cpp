@@ -284,6 +284,9 @@ std::size_t feed_forward_width(const SafetensorsFile& file) {
 }
 
 QuantisedModel read_model(const SafetensorsFile& file) {
+  if (file.metadata().count("d") == 0) {
+    fail(file, "holds no quantised model (no metadata 'd'); `systole quantize` makes one of a checkpoint");
+  }
   QuantisedModel model;
   Notes notes(file);
   read_sizes(file, notes, model);
