@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes the generated parts of the documentation: the page of parameters, the page of changed parameters (recorded RTL beside Systole),
-# the first result in the README, and the output of every command in workloads/MODELS.md.
+# the first result in the README and its picture, and the output of every command in workloads/MODELS.md.
 #   scripts/pages.sh           write them
 #   scripts/pages.sh --check   only say whether they are up to date (exit code 1: they are not)
 set -eu
@@ -17,6 +17,8 @@ awk -v result="$directory/result" '
   /^<!-- result -->/ { print; print "```"; while ((getline line <result) > 0) print line; print "```"; skipping = 1; next }
   /^<!-- end of result -->/ { skipping = 0 }
   !skipping { print }' README.md >"$directory/README.md"
+
+build/systole run bert-base --seq 128 --layers 1 --timing-only --quiet --timeline "$directory/first_result.svg"
 
 # Runs every "<!-- run: COMMAND -->" of a page, in a directory of its own, and puts command and output behind it.
 mkdir "$directory/walk" "$directory/bin"
@@ -45,6 +47,7 @@ if [ "${1:-}" = --check ]; then
   status=0
   diff -u hw/params/PARAMETERS.md "$directory/PARAMETERS.md" || status=1
   diff -u README.md "$directory/README.md" || status=1
+  cmp sim/report/first_result.svg "$directory/first_result.svg" || status=1
   diff -u workloads/MODELS.md "$directory/MODELS.md" || status=1
   scripts/changed_parameters.py --check || status=1
   scripts/memory_page.sh --check || status=1
@@ -53,6 +56,7 @@ if [ "${1:-}" = --check ]; then
 fi
 cp "$directory/PARAMETERS.md" hw/params/PARAMETERS.md
 cp "$directory/README.md" README.md
+cp "$directory/first_result.svg" sim/report/first_result.svg
 cp "$directory/MODELS.md" workloads/MODELS.md
 scripts/memory_page.sh
 scripts/changed_parameters.py

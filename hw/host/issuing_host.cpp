@@ -129,6 +129,7 @@ bool IssuingHost::play_command(const isa::Item& item, Cycle now) {
   }
   ledger_.enter(now, State::kBusy);
   out_.push(now, command);
+  if (log_.accepts.empty() && callbacks_.started) callbacks_.started(now);
   log_.accepts.push_back(now);
   ++item_;
   next_item(now + 1);

@@ -55,6 +55,8 @@ class IssuingHost final : public Unit {
     std::function<void(const Boundary& boundary)> region;
     // Before the first item and after each fence, if given: true holds the host until resume() or skip() in the same cycle.
     std::function<bool(Cycle now)> hold{};
+    // The first command is accepted in this cycle.
+    std::function<void(Cycle now)> started{};
   };
   // What happens to a stretch of items, relative to its beginning.
   struct Stretch {

@@ -45,6 +45,7 @@ std::string cannot_skip_ahead(const MachineParams& params, const MachineOptions&
   if (options.tlm_memory || params.memory.model != MemoryModel::kIdeal) return "only the ideal memory can be put back into an earlier state";
   if (!options.timing_only) return "the machine computes values";
   if (options.port_log != nullptr && !options.port_log->stands_repeats()) return "every beat on the memory port is logged";
+  if (options.state_log != nullptr) return "the states of all units are recorded";
   if (options.reverse_order) return "the units are in reverse order";
   return WorkReader(params, memory, program).refusal();
 }
@@ -63,7 +64,10 @@ struct Machine::Parts {
         values(options.timing_only ? nullptr : std::make_unique<ValuePlane>(params, memory)),
         accelerator(module_name(options, "accelerator").c_str(), params, values.get(), &hazards, commands, port_request, port_response, options.granularity),
         host(module_name(options, "host").c_str(), host_params(), commands,
-             {[this](Cycle) { scheduler.stop(); }, [this](const IssuingHost::Boundary& boundary) { begin_region(boundary); }, [this](Cycle) { return hold(); }}),
+             {[this](Cycle) { scheduler.stop(); }, [this](const IssuingHost::Boundary& boundary) { begin_region(boundary); }, [this](Cycle) { return hold(); },
+              [this](Cycle now) {
+                if (options.state_log != nullptr) options.state_log->begin(now);
+              }}),
         port(make_memory()) {
     for (BusyLine* line : accelerator.busy_lines()) host.watch(*line);
     accelerator.set_zero_sums(options.zero_sums);
@@ -133,6 +137,11 @@ struct Machine::Parts {
     return result;
   }
 
+  void record_states(StateLog& log) const {
+    const std::vector<const Ledger*> all = ledgers();
+    log.units(all);
+    for (unsigned i = 0; i < all.size(); ++i) all[i]->record_to(log, i);
+  }
   // Lines of host operations that the memory they share with the accelerator has delivered.
   [[nodiscard]] std::uint64_t host_lines() const {
     if (soc == nullptr) return 0;
@@ -224,6 +233,7 @@ MachineResult Machine::run(const isa::Program& program, bool load) {
   }
   p.hazards.set_lookup([&program](std::uint32_t sequence) { return command_of(program, sequence); });
   p.host_works = !program.host_ops.empty() || p.params.host.loop_cycles != 0;
+  if (p.options.state_log != nullptr) p.record_states(*p.options.state_log);
   if (p.options.skip_ahead) p.start_skipping(program);
   p.host.start(program);
   // The watchdog looks at the end of each period, which is the same in every scheduler: nothing happens between the last event and the next.
@@ -357,6 +367,9 @@ MachineResult Machine::result() {
     start.back()[0] = origin;
   }
   const auto final_totals = p.totals(end);
+  if (p.options.state_log != nullptr) {
+    for (const Ledger* ledger : ledgers) ledger->finish_record(end);
+  }
   result.accounts = accounts(start, final_totals);
   for (std::size_t i = 0; i < p.boundaries.size(); ++i) {
     const RegionStart& begin = p.boundaries[i];

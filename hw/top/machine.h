@@ -15,6 +15,7 @@
 #include "isa/program.h"
 #include "sim/base/memory.h"
 #include "sim/kernel/scheduler.h"
+#include "sim/stats/state_log.h"
 
 namespace systole::hw {
 
@@ -30,6 +31,7 @@ struct MachineOptions {
   // host operation comes from memory (0: never).
   Cycle watchdog = 10'000'000;
   PortLog* port_log = nullptr;           // receives every beat on the memory port, when given
+  StateLog* state_log = nullptr;         // receives the state of every unit in every cycle, when given
   MemoryLog* memory_log = nullptr;       // memory.model = soc: receives every beat on AXI, when given
   std::optional<TlmStyle> tlm_memory;    // instead of memory.model: a memory of the user's own, bound to tlm_memory().socket
   std::vector<ResidentRange> resident;   // memory.model = soc: lines in the L2 before the first command, in this order

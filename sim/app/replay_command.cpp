@@ -11,6 +11,7 @@
 #include "sim/app/exit_code.h"
 #include "sim/app/progress.h"
 #include "sim/app/simulation_options.h"
+#include "sim/app/timeline_option.h"
 #include "sim/app/trace_files.h"
 #include "sim/base/errors.h"
 #include "sim/base/file.h"
@@ -36,6 +37,7 @@ struct ReplaySettings {
   std::optional<config::MachineConfig> machine;   // instead of the trace's own
   std::vector<config::Setting> sets;
   std::vector<std::string> json_paths;            // empty, or one per trace
+  TimelineOption timeline;                        // of a single trace
 };
 
 // What a stream's process tells this one.
@@ -67,7 +69,11 @@ std::string replay_one(const TraceFile& file, const std::string& json_path, cons
   std::optional<isa::Expectation> expected;
   if (settings.expect) expected = expectation_of(file, settings.replay.timing_only);
 
-  const replay::ReplayResult result = replay::replay_trace(trace, machine.params, settings.replay);
+  const std::unique_ptr<report::Timeline> timeline = settings.timeline.make();
+  replay::ReplayOptions options = settings.replay;
+  options.state_log = timeline.get();
+  const replay::ReplayResult result = replay::replay_trace(trace, machine.params, options);
+  if (timeline) settings.timeline.write(*timeline, {fmt::format("{}: {} cycles", file.name, report::grouped(result.run.cycles)), result.run.cycles, {}});
   if (!json_path.empty()) isa::write_expectation(json_path, result.measured);
   const std::string difference = expected ? isa::first_difference(*expected, result.measured) : std::string();
   Json json = {{"status", !expected ? "done" : difference.empty() ? "equal" : "different"},
@@ -237,6 +243,7 @@ int run_replay(const Words& words) {
       .add("watchdog", po::value<std::uint64_t>()->value_name("N"),
            "end a stream in which no command is issued or completes for N cycles (default: 10000000; 0: never)")
       .positional("a trace or directory", 1, -1);
+  add_timeline_options(arguments);
   add_machine_options(arguments, "the trace's");
   add_simulation_options(arguments);
   add_jobs_option(arguments);
@@ -245,6 +252,8 @@ int run_replay(const Words& words) {
   ReplaySettings settings = read_settings(arguments);
   const int jobs = jobs_option(arguments);
   const std::vector<TraceFile> traces = find_traces(arguments.words());
+  settings.timeline = timeline_option(arguments);
+  if (!settings.timeline.file.empty() && traces.size() != 1) throw ConfigError(fmt::format("--timeline: shows one stream, not {}", traces.size()));
   if (arguments.has("json-dir")) {
     settings.json_paths = result_paths(traces, arguments.get<std::string>("json-dir"));
     create_directories(settings.json_paths);

@@ -7,6 +7,7 @@
 #include "sim/app/exit_code.h"
 #include "sim/app/progress.h"
 #include "sim/app/simulation_options.h"
+#include "sim/app/timeline_option.h"
 #include "sim/app/version.h"
 #include "sim/base/errors.h"
 #include "sim/base/process_pool.h"
@@ -110,7 +111,8 @@ int run_run(const Words& words) {
                       "weights), a Hugging Face checkpoint directory, a quantised model (`systole quantize`), or a layer graph x.yaml. The input is random (--seed) "
                       "unless --tokens or --input gives it. Exit code 1: a value differs.",
                       {"systole run bert-base --seq 128 --layers 1", "systole run bert-base --seq 512 --timing-only --machine survey-64-256",
-                       "systole run gpt2 --seq 32 --generate 8 --layers 2", "systole run bert-base --layers 1 --tiler compare", "systole run my_checkpoint --tokens 101,2023,2003,102", "systole run model.safetensors --tokens 15496,995 --generate 16", "systole run bert-base --layers 1 --set dma.max_in_flight=32 --json result.json"});
+                       "systole run gpt2 --seq 32 --generate 8 --layers 2", "systole run bert-base --layers 1 --tiler compare", "systole run my_checkpoint --tokens 101,2023,2003,102", "systole run model.safetensors --tokens 15496,995 --generate 16", "systole run bert-base --layers 1 --set dma.max_in_flight=32 --json result.json",
+                       "systole run bert-base --layers 1 --timeline layer.svg"});
   arguments.add("seq", po::value<std::int64_t>()->value_name("L"), "rows of the input (default: 128)")
       .add("layers", po::value<std::int64_t>()->value_name("N"), "only the first N layers (default: all)")
       .add("batch", po::value<std::int64_t>()->value_name("B"), "independent sequences (default: 1)")
@@ -132,6 +134,7 @@ int run_run(const Words& words) {
       .add("watchdog", po::value<std::uint64_t>()->value_name("N"),
            "end a run in which no command is issued or completes for N cycles (default: 10000000; 0: never)")
       .positional("the workload", 1, 1);
+  add_timeline_options(arguments);
   add_machine_options(arguments, config::kDefaultPreset);
   add_simulation_options(arguments);
   if (!arguments.parse(words)) return kExitDone;
@@ -155,11 +158,16 @@ int run_run(const Words& words) {
 
   settings.on_cycle = [&](Cycle now, Cycle at_least) { phase.show_cycles(request.name + ": simulating", now, at_least); };
 
+  const TimelineOption timeline_file = timeline_option(arguments);
+  const std::unique_ptr<report::Timeline> timeline = timeline_file.make();
+  if (timeline && !tiler) throw ConfigError("--timeline: shows one run, --tiler compare makes two");
+  settings.state_log = timeline.get();
   if (!tiler) return compare_tilers(request, machine, settings, options, arguments.has("every-layer"));
   const run::Results results = run::run_workload(request, machine, settings);
   phase.clear();
   if (options.prints_report()) fmt::print("{}", report::run_text(results, {arguments.has("every-layer")}));
   if (!options.json.empty()) write_result(options.json, report::run_json(results, kVersion));
+  if (timeline) timeline_file.write(*timeline, report::timeline_run(results));
   if (!results.checks || results.checks->passed()) return kExitDone;
   fmt::print(stderr, "systole: {}\n", results.checks->mismatches == 0 ? "the output is further from the float model than it may be" : results.checks->first_mismatch);
   return kExitDifferent;

@@ -135,6 +135,7 @@ ReplayResult replay_trace(const isa::Trace& trace, const hw::MachineParams& para
   machine_options.max_cycles = options.max_cycles;
   machine_options.watchdog = options.watchdog;
   machine_options.port_log = &port;
+  machine_options.state_log = options.state_log;
   machine_options.loop_conv_revision = trace.loop_conv_encoding;
   machine_options.reverse_order = options.reverse_order;
   AxiRecorder axi;

@@ -6,6 +6,7 @@
 #include "isa/trace.h"
 #include "sim/base/cycle.h"
 #include "sim/kernel/scheduler_mode.h"
+#include "sim/stats/state_log.h"
 
 namespace systole::replay {
 
@@ -15,6 +16,7 @@ struct ReplayOptions {
   bool timing_only = false;          // no values: the check regions are left out of the result
   Cycle max_cycles = 1'000'000'000;
   Cycle watchdog = 10'000'000;       // see hw::MachineOptions
+  StateLog* state_log = nullptr;     // see hw::MachineOptions
   bool reverse_order = false;        // see hw::MachineOptions
 };
 

@@ -2,6 +2,7 @@
 // The result of a run for a reader at a terminal, and for a program.
 #include <string>
 
+#include "sim/report/timeline.h"
 #include "sim/run/results.h"
 
 namespace systole::report {
@@ -12,6 +13,9 @@ struct RunReportOptions {
 
 // Regions, accounting of the units, checks, speed.
 [[nodiscard]] std::string run_text(const run::Results& results, const RunReportOptions& options = {});
+
+// What a timeline of the run shows beside the units.
+[[nodiscard]] Timeline::Run timeline_run(const run::Results& results);
 
 // Only the accounting of the units.
 [[nodiscard]] std::string unit_text(const std::vector<hw::UnitAccount>& accounts, Cycle cycles);

@@ -15,7 +15,7 @@ using run::Results;
 double share(std::uint64_t part, std::uint64_t whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
 
 std::string headline(const Results& r) {
-  return fmt::format("{}, seq {}, {} layer{} on machine {} ({}x{} array, {} KiB scratchpad, {} KiB accumulator)\n", r.workload, r.seq, r.layers,
+  return fmt::format("{}, seq {}, {} layer{} on machine {} ({}x{} array, {} KiB scratchpad, {} KiB accumulator)", r.workload, r.seq, r.layers,
                      r.layers == 1 ? "" : "s", r.machine.preset, r.machine.params.array.dim, r.machine.params.array.dim,
                      r.machine.params.scratchpad.kib, r.machine.params.accumulator.kib);
 }
@@ -164,12 +164,18 @@ std::string performance_text(const Results& r) {
 
 }  // namespace
 
+Timeline::Run timeline_run(const Results& r) {
+  Timeline::Run run{fmt::format("{}: {} cycles", headline(r), grouped(r.cycles)), r.cycles, {}};
+  for (const RegionResult& region : r.regions) run.regions.push_back({region.name, region.cycles});
+  return run;
+}
+
 std::string unit_text(const std::vector<hw::UnitAccount>& accounts, Cycle cycles) {
   return unit_table(accounts, cycles).text() + fmt::format("every unit: busy + stalled + idle = {} cycles\n", grouped(cycles));
 }
 
 std::string run_text(const Results& r, const RunReportOptions& options) {
-  std::string text = headline(r) + summary(r);
+  std::string text = headline(r) + "\n" + summary(r);
   if (!r.regions.empty()) text += "\n" + region_table(r, options.every_layer).text();
   text += "\n" + unit_text(r.accounts, r.cycles) + "\n";
   text += fmt::format("memory port: {} bytes read, {} bytes written, {} transactions\n", grouped(r.memory.read_bytes), grouped(r.memory.write_bytes),

@@ -234,6 +234,7 @@ ProgramRun simulate(const isa::Program& program, Memory& memory, const config::M
   options.max_cycles = settings.max_cycles;
   options.watchdog = settings.watchdog;
   options.port_log = &traffic;
+  options.state_log = settings.state_log;
   options.loop_conv_revision = program.encoding.loop_conv;
   if (follower != nullptr) options.at_fence = [follower](std::size_t next) { follower->at_fence(next); };
   ProgramRun run;

@@ -11,6 +11,7 @@
 #include "sim/run/follower.h"
 #include "sim/run/request.h"
 #include "sim/run/results.h"
+#include "sim/stats/state_log.h"
 
 namespace systole::run {
 
@@ -22,6 +23,7 @@ struct SimulationSettings {
   // cycles and values, everything is simulated after all; Skipping says so.
   bool skip_ahead = false;
   bool check = true;                     // compare values (not with timing_only)
+  StateLog* state_log = nullptr;         // receives the state of every unit in every cycle; then nothing is skipped
   std::uint64_t max_cycles = 1'000'000'000'000;
   std::uint64_t watchdog = 10'000'000;   // see hw::MachineOptions
   unsigned threads = 1;                  // of the quantisation; the result does not depend on it

@@ -12,6 +12,7 @@
 #include "sim/base/cycle.h"
 #include "sim/base/errors.h"
 #include "sim/base/residual.h"
+#include "sim/stats/state_log.h"
 
 namespace systole {
 
@@ -48,6 +49,7 @@ class Ledger {
     if (later_ < end) {
       Ledger settled = *this;
       settled.later_ = kNever;
+      settled.log_ = nullptr;
       settled.enter(later_, later_state_);
       return settled.totals(end);
     }
@@ -70,6 +72,18 @@ class Ledger {
     return result;
   }
 
+  // Tells `log` every period when it has ended, as unit number `unit`. Who listens is no part of the account.
+  void record_to(StateLog& log, unsigned unit) const {
+    log_ = &log;
+    log_unit_ = unit;
+  }
+  // The run ends at `end`: the running periods have ended, too.
+  void finish_record(Cycle end) const {
+    const Cycle until = std::min(later_, end);
+    if (since_ < until) record(since_, until, current_);
+    if (until < end) record(until, end, later_state_);
+  }
+
   [[nodiscard]] const std::string& unit() const { return unit_; }
   [[nodiscard]] const std::vector<StateInfo>& states() const { return states_; }
 
@@ -90,6 +104,9 @@ class Ledger {
   }
 
  private:
+  void record(Cycle from, Cycle to, unsigned state) const {
+    if (log_ != nullptr) log_->period(log_unit_, state, from, to);
+  }
   [[gnu::noinline]] void change(Cycle now, unsigned next) {
     if (later_ != kNever) {
       const Cycle later = std::exchange(later_, kNever);
@@ -99,6 +116,7 @@ class Ledger {
     if (now != since_) {
       SYSTOLE_CHECK(now > since_);
       cycles_[current_] += now - since_;
+      record(since_, now, current_);
       earlier_[2] = earlier_[1];
       earlier_[1] = earlier_[0];
       earlier_[0] = {since_, current_};
@@ -119,6 +137,8 @@ class Ledger {
   Cycle later_ = kNever;
   unsigned later_state_ = 0;
   std::array<Period, 3> earlier_{};   // the states before the current one, newest first
+  mutable StateLog* log_ = nullptr;
+  mutable unsigned log_unit_ = 0;
 };
 
 }  // namespace systole
