@@ -24,7 +24,13 @@ class SystolicArray : public Unit, private ArrayWriteRuns::Source {
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
   void residual(Residual& r) override {
-    r.rest(!announced_.active);
+    r(announced_.active);
+    if (announced_.active) {
+      r.since(announced_.first);
+      for (std::uint32_t* field : {&announced_.count, &announced_.written, &announced_.row, &announced_.stride}) r(*field);
+      r(announced_.cols);
+      r(announced_.accumulate);
+    }
     r(row_);
     r.count(rows_written_);
   }

@@ -173,6 +173,7 @@ std::string LoadController::state_text() const {
 
 void LoadController::residual(Residual& r) {
   r.rest(state_ == State::kWait && row_ == 0);
+  r.rest(in_command_.empty());
   tracker_.residual(r);
   for (std::size_t i = 0; i < states_.size(); ++i) {
     LoadState& state = states_[i];

@@ -309,6 +309,7 @@ std::string StoreController::state_text() const {
 // The shift and the width of sums change values only.
 void StoreController::residual(Residual& r) {
   r.rest(state_ == State::kWait && counters_are_zero());
+  r.rest(in_command_.empty());
   tracker_.residual(r);
   r.setting(Residual::Setting::kStore, stride_);
   r.setting(Residual::Setting::kStore, pool_.stride);

@@ -9,6 +9,7 @@
 
 #include "sim/base/cycle.h"
 #include "sim/base/errors.h"
+#include "sim/base/residual.h"
 
 namespace systole::hw {
 
@@ -130,6 +131,45 @@ class ControlQueue {
     entries_ -= static_cast<int>(taken);
     head().taken = static_cast<std::uint16_t>(taken);
     if (head().taken == head().count) drop_head();
+  }
+
+  // Whose entries are inside: places in the ring of operations, one bit each.
+  [[nodiscard]] std::uint64_t operations() const {
+    std::uint64_t places = 0;
+    for (unsigned s = 0; s < size_; ++s) places |= std::uint64_t{1} << segments_[(head_ + s) & mask()].op;
+    return places;
+  }
+  // Places in a ring are compared by their distance from `newest`, the operation that was started last.
+  void residual(Residual& r, unsigned newest, unsigned places) {
+    r(size_);
+    if (r.loads()) head_ = 0;
+    r(entries_);
+    r(growing_);
+    bool followed = followed_by_input();
+    r(followed);
+    if (followed) {
+      r.since(follow_from_);
+    } else {
+      follow_from_ = kNever;
+    }
+    for (unsigned s = 0; s < size_; ++s) {
+      ControlSegment& segment = segments_[(head_ + s) & mask()];
+      r.since(segment.start);
+      r(segment.count);
+      r(segment.taken);
+      unsigned distance = (newest + places - segment.op) % places;
+      r(distance);
+      segment.op = static_cast<std::uint16_t>((newest + places - distance) % places);
+      r(segment.fire);
+      r(segment.first);
+      r(segment.propagate);
+      for (unsigned x = 0; x < ControlSegment::kOperands; ++x) {
+        r(segment.bank[x]);
+        r(segment.step[x]);
+        r(segment.reads_from[x]);
+        r(segment.reads_to[x]);
+      }
+    }
   }
 
  private:

@@ -587,11 +587,63 @@ std::string ExecuteController::state_text() const {
   return text;
 }
 
+// An operation whose rows are in the control queue, or to be fetched.
+void ExecuteController::residual_of_operation(Residual& r, MeshOp& op) {
+  r(op.kind);
+  r(op.weight_stationary);
+  r(op.a_transpose);
+  r(op.bd_transpose);
+  r(op.a_through_transposer);
+  r(op.b_through_transposer);
+  r(op.shift);
+  r(op.rows);
+  r(op.live);
+  residual_of(r, op.tag);
+  r(op.instruction.funct);
+  r(op.instruction.rs1);
+  r(op.instruction.rs2);
+  r.sequence(op.sequence);
+}
+
 // Also of the links, whose registers are this unit's. The place of the next operation in the ring matters to nobody.
 void ExecuteController::residual(Residual& r) {
-  r.rest(state_ == State::kWait && !running_ && started_ == 0 && !pending_[0].valid && !pending_[1].valid);
-  r.rest(execute_.control.empty() && !execute_.control.growing() && !execute_.control.followed_by_input() && !execute_.flush);
-  r.rest(execute_.watched == 0);
+  r(state_);
+  for (Pending& pending : pending_) {
+    r(pending.valid);
+    if (!pending.valid) continue;
+    residual_of(r, pending.rob);
+    r(pending.origin);
+  }
+  const auto places = static_cast<unsigned>(execute_.ops.size());
+  execute_.control.residual(r, op_, places);
+  std::uint64_t used = execute_.control.operations();
+  if (state_ == State::kCompute) used |= std::uint64_t{1} << op_;
+  for (unsigned i = 0; i < places; ++i) {
+    const unsigned place = (op_ + places - i) % places;
+    if ((used >> place & 1u) != 0) residual_of_operation(r, execute_.ops[place]);
+  }
+  r(execute_.flush);
+  r(execute_.watched);
+  r(running_);
+  if (state_ == State::kCompute) {
+    r(kind_);
+    r(rows_total_);
+    r(live_);
+    r(accumulator_);
+    r(compute_flips_);
+    for (unsigned x = 0; x < kOperands; ++x) {
+      if ((live_ & bit(x)) == 0) continue;
+      r(fetch_[x].row);
+      r(fetch_[x].rows);
+      r(fetch_[x].cols);
+    }
+  }
+  if (running_) {
+    r.since(run_start_);
+    r(run_banks_);
+    for (unsigned& last : run_last_read_) r(last);
+  }
+  r(started_);
   r.time(finished_);
   r(wants_commands_);
   r.time(taken_at_);

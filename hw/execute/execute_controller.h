@@ -96,6 +96,7 @@ class ExecuteController : public Unit {
   void update_busy(Cycle now);
   void check_operand(Cycle now, const IssuedCommand& command, const char* which, const Matrix& matrix) const;
   void check_garbage_a(Cycle now, const IssuedCommand& compute, const Matrix& a, const Matrix& b, bool result_dropped) const;
+  static void residual_of_operation(Residual& r, MeshOp& op);
   [[nodiscard]] bool in_prop_flush(Cycle now) const { return in_prop_flush_ && !(array_.config.weight_stationary && now > dataflow_since_); }
   [[nodiscard]] Matrix matrix(std::uint64_t operand) const;
   [[nodiscard]] bool is_garbage(const Matrix& m) const { return m.address.is_garbage(row_bits_); }

@@ -251,15 +251,23 @@ std::string MeshInput::state_text() const {
                      execute_.control.empty() ? 0 : execute_.control.size(execute_.reply_at + 1), execute_.control.capacity(), array_.tags.size());
 }
 
-// The tags as well. Their numbers are compared by their distance from that of the last request.
+// The tags and the rows inside as well. Their numbers are compared by their distance from those of the last request.
 void MeshInput::residual(Residual& r) {
-  r.rest(!request_valid_ && written_ == 0 && !following_ && !announced_ && row_ == 0);
-  r.rest(array_.rows.empty());
+  r(request_valid_);
+  r(written_);
+  r(following_);
+  r(announced_);
+  r(row_);
   r(flush_);
   r(total_rows_);
-  r.time(fired_);
+  if (following_) {
+    r.since(fired_);
+  } else {
+    r.time(fired_);
+  }
   r(first_entered_);
   array_.tags.residual(r, id_, ids_);
+  array_.rows.residual(r, id_, ids_, number_);
   const auto stale = [&r](StaleEntry& entry) {
     r(entry.weight_stationary);
     r(entry.a_transpose);

@@ -17,7 +17,7 @@ class TransposeUnroller : public Unit {
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
   void residual(Residual& r) override {
-    r.rest(state_ == State::kIdle);
+    r(state_);
     r(transposes_weights_);
     r(room_);
   }

@@ -206,6 +206,7 @@ void LoopConv::start_stage(LoopStage stage, unsigned slot) {
 // Convolutions are not repeated by hw/top/skip_ahead.h, so their registers do not matter; the loops of this unit never run.
 void LoopConv::residual(Residual& r) {
   LoopUnroller::residual(r);
+  r.rest(!slots_.any_configured());
   for (const ConvGenerator* generator : generators_) r.rest(!generator->active());
   for (const CommandPipeline& pipeline : pipelines_) r.rest(pipeline.empty());
   r(bias_base_);

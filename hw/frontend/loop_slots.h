@@ -55,8 +55,13 @@ class LoopSlots {
   }
 
   void residual(Residual& r) {
-    r.rest(!any_configured());
     r(head_);
+    for (Flags& slot : slots_) {
+      r(slot.configured);
+      r(slot.running);
+      r(slot.started);
+      r(slot.completed);
+    }
   }
 
  private:

@@ -135,7 +135,10 @@ void LoopUnroller::residual(Residual& r) {
   count_completions(r.now());
   granted_ = completions_.granted_before(r.now());
   slots_.residual(r);
-  r.rest(loads_in_flight_ == 0 && executes_in_flight_ == 0 && stores_in_flight_ == 0 && !any_full_);
+  r(loads_in_flight_);
+  r(executes_in_flight_);
+  r(stores_in_flight_);
+  r(any_full_);
   r.count(emitted_);
   busy_.residual(r);
   ledger_.residual(r);

@@ -42,9 +42,19 @@ bool LoopWs::takes(isa::Op op) const {
 }
 
 void LoopWs::configure(Cycle now, const Command& command) {
-  namespace f = isa::fields;
   const unsigned slot = slots_.filling();
   LoopWsLoop& loop = loops_[slot];
+  write_word(loop, command);
+  partly_configured_ = command.op != isa::Op::kLoopWs;
+  if (partly_configured_) return;
+  is_resadd_ = isa::fields::LoopWs::is_resadd.get(command.instruction) != 0;
+  check_loop(now, loop, command.instruction);
+  slots_.configure(slot, 0);
+}
+
+// Takes over what a command says about a loop.
+void LoopWs::write_word(LoopWsLoop& loop, const Command& command) const {
+  namespace f = isa::fields;
   const isa::Instruction& i = command.instruction;
   if (command.op == isa::Op::kLoopWsBounds) {
     loop.max_i = u32(f::LoopWsBounds::max_i.get(i));
@@ -80,9 +90,6 @@ void LoopWs::configure(Cycle now, const Command& command) {
     loop.a_transpose = f::LoopWs::a_transpose.get(i) != 0;
     loop.b_transpose = f::LoopWs::b_transpose.get(i) != 0;
     loop.sequence = command.sequence;
-    is_resadd_ = f::LoopWs::is_resadd.get(i) != 0;
-    check_loop(now, loop, i);
-    slots_.configure(slot, 0);
   }
 }
 
@@ -214,6 +221,7 @@ void LoopWs::emit(Cycle now, LoopStage stage) {
       load(load_d_, isa::Op::kMvin3);
       break;
     case kStageExecute:
+      if (on_weights_ && execute_.brings_weights() && execute_.operations() >= on_weights_from_) on_weights_(execute_.sequence());
       command.op = execute_.op();
       command.instruction = execute_.command(format_, dim);
       command.sequence = execute_.sequence();
@@ -436,16 +444,35 @@ void LoopWs::start_store(unsigned slot, bool resadd) {
   store_.start(request);
 }
 
+// A loop is known by the number of its last command.
+void LoopWs::residual_of_loop(Residual& r, LoopWsLoop& loop) const {
+  r.sequence(loop.sequence);
+  if (!r.loads()) return;
+  const auto command = [&](std::uint32_t number) {
+    Command result;
+    result.instruction = r.command(number);
+    result.op = *isa::decode(result.instruction, params_.revision);
+    result.sequence = number;
+    return result;
+  };
+  std::uint32_t first = loop.sequence;
+  while (first != 0 && command(first - 1).op != isa::Op::kLoopWs) --first;
+  for (std::uint32_t number = first; number <= loop.sequence; ++number) write_word(loop, command(number));
+}
+
 void LoopWs::residual(Residual& r) {
   LoopUnroller::residual(r);
-  for (TileLoad* load : {&load_a_, &load_b_, &load_d_}) load->residual(r);
-  execute_.residual(r);
-  store_.residual(r);
-  for (LoopWsLoop& loop : loops_) {
+  r.rest(!partly_configured_);
+  for (unsigned slot = 0; slot < loops_.size(); ++slot) {
+    LoopWsLoop& loop = loops_[slot];
+    if (slots_[slot].configured) residual_of_loop(r, loop);
     r(loop.a_start);
     r(loop.b_end);
     r(loop.resadd_start);
   }
+  for (TileLoad* load : {&load_a_, &load_b_, &load_d_}) load->residual(r);
+  execute_.residual(r, loops_);
+  store_.residual(r, loops_);
   r(steady_);
   r(is_resadd_);
   r(bias_base_);

@@ -1,5 +1,7 @@
 #pragma once
 #include <array>
+#include <functional>
+#include <utility>
 
 #include "hw/frontend/loop_unroller.h"
 #include "hw/frontend/loop_ws_stages.h"
@@ -13,8 +15,15 @@ class LoopWs final : public LoopUnroller {
   LoopWs(const sc_core::sc_module_name& name, const FrontEndParams& params, Channel<Command>& in, Channel<Command>& out,
          Completions& completions, Channel<IssueCredits>& issue_credits);
 
-  // Of the loops' registers only what every loop is configured with anew is left out; see hw/top/work_key.h.
+  // Of a configured loop only its number is visited: what it is configured with, the program says (hw/top/work_reader.h).
   void residual(Residual& r) override;
+  // `notify` is told the number of a loop of at least `operations` tile operations with each preload that brings weights: a good moment to
+  // look at the machine inside a loop.
+  void on_weights(std::function<void(std::uint32_t sequence)> notify, std::uint64_t operations) {
+    on_weights_ = std::move(notify);
+    on_weights_from_ = operations;
+  }
+  [[nodiscard]] std::uint32_t executes() const { return execute_.sequence(); }
 
  private:
   [[nodiscard]] bool takes(isa::Op op) const override;
@@ -22,6 +31,8 @@ class LoopWs final : public LoopUnroller {
   bool unroll(Cycle now) override;
   [[nodiscard]] std::uint32_t sequence_of(unsigned slot) const override { return loops_[slot].sequence; }
 
+  void write_word(LoopWsLoop& loop, const Command& command) const;
+  void residual_of_loop(Residual& r, LoopWsLoop& loop) const;
   void check_loop(Cycle now, const LoopWsLoop& loop, const isa::Instruction& instruction) const;
   bool unroll_steadily(Cycle now);
   bool unroll_any(Cycle now);
@@ -46,6 +57,7 @@ class LoopWs final : public LoopUnroller {
   const OperandFormat format_;
   std::array<LoopWsLoop, 2> loops_;
   bool steady_ = false;                // no stage starts, ends or gives up until a command has been emitted or taken
+  bool partly_configured_ = false;     // words of a loop have been taken, its last command has not
   bool is_resadd_ = false;             // one register for both slots (LoopMatmul.scala)
   TileLoad load_a_;
   TileLoad load_b_;
@@ -55,6 +67,8 @@ class LoopWs final : public LoopUnroller {
   std::uint32_t bias_base_ = 0;        // accumulator half of the next loop, as each stage sees it
   std::uint32_t execute_base_ = 0;
   std::uint32_t store_base_ = 0;
+  std::function<void(std::uint32_t)> on_weights_;
+  std::uint64_t on_weights_from_ = 0;
 };
 
 }  // namespace systole::hw

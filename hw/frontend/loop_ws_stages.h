@@ -2,6 +2,7 @@
 // The parts of the LOOP_WS unroller that generate commands (LoopMatmul.scala). Each works through one loop at a time: start() takes its
 // parameters, command() is the next command, advance() goes on to the one after it.
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "hw/frontend/operand_format.h"
@@ -99,14 +100,21 @@ class LoopWsExecute {
   [[nodiscard]] std::uint32_t j() const { return j_; }
   [[nodiscard]] std::uint32_t k() const { return k_; }
   [[nodiscard]] isa::Op op() const;
+  [[nodiscard]] std::uint64_t operations() const { return std::uint64_t{request_.loop.max_i} * request_.loop.max_j * request_.loop.max_k; }
+  [[nodiscard]] bool brings_weights() const { return state_ == State::kPreload && i_ == 0; }
   [[nodiscard]] isa::Instruction command(const OperandFormat& format, std::uint32_t dim) const;
   void advance();
-  void residual(Residual& r) {
-    r.rest(idle());
+  // The loop of a slot is visited by who holds the slots.
+  void residual(Residual& r, const std::array<LoopWsLoop, 2>& loops) {
     r(request_.slot);
+    r(state_);
     r(i_);
     r(j_);
     r(k_);
+    if (idle()) return;
+    for (std::uint64_t* start : {&request_.a_start, &request_.b_start, &request_.c_start}) r(*start);
+    r(request_.skip);
+    if (r.loads()) request_.loop = loops[request_.slot];
   }
 
  private:
@@ -141,9 +149,14 @@ class LoopWsStore {
   [[nodiscard]] isa::Op op() const { return state_ == State::kNormConfig ? isa::Op::kConfigNorm : isa::Op::kMvout; }
   [[nodiscard]] isa::Instruction command(const OperandFormat& format, std::uint32_t dim) const;
   void advance(std::uint32_t dim);
-  void residual(Residual& r) {
-    r.rest(idle());
+  void residual(Residual& r, const std::array<LoopWsLoop, 2>& loops) {
     r(request_.slot);
+    r(state_);
+    if (idle()) return;
+    for (std::uint32_t* field : {&request_.max_k, &request_.max_blocks, &j_, &i_, &row_, &pass_, &stats_id_}) r(*field);
+    r(request_.c_start);
+    r(request_.is_resadd);
+    if (r.loads()) request_.loop = loops[request_.slot];
   }
 
  private:

@@ -272,8 +272,45 @@ std::string ReservationStation::state_text() const {
   return text;
 }
 
+// Of a queue whose entries wait for no other queue's.
+void ReservationStation::residual_of_queue(Residual& r, Queue& queue) {
+  r(queue.used);
+  r(queue.in_flight);
+  r(queue.order_size);
+  if (r.loads()) {
+    queue.valid.clear();
+    queue.order_head = 0;
+  }
+  for (unsigned i = 0; i < queue.order_size; ++i) r(queue.order[(queue.order_head + i) % queue.order.size()]);
+  unsigned index = 0;
+  unsigned left = queue.used;
+  for (; left != 0; --left, ++index) {
+    while (!r.loads() && !queue.valid.test(index)) ++index;
+    r(index);
+    if (r.loads()) queue.valid.set(index);
+    Entry& entry = queue.entries[index];
+    residual_of(r, entry.command);
+    for (OperandRange* range : {&entry.operands.a, &entry.operands.b}) {
+      r(range->valid);
+      r(range->start);
+      r(range->end);
+    }
+    r(entry.operands.a_is_destination);
+    r(entry.completes_on_issue);
+    r(entry.issued);
+    r.time(entry.allocated);
+    if (r.loads()) {
+      entry.pending = {};
+      entry.dependents = {};
+    }
+  }
+}
+
 void ReservationStation::residual(Residual& r) {
-  for (const Queue& queue : queues_) r.rest(queue.used == 0 && queue.in_flight == 0 && queue.order_size == 0);
+  // Only commands for the array may be under way.
+  r.rest(queues_[kLoad].used == 0 && queues_[kStore].used == 0);
+  for (unsigned i = 0; i < in_.size(); ++i) r.rest(isa::queue_of(in_.at(i).op) == isa::Queue::kExecute);
+  residual_of_queue(r, queues_[kExecute]);
   r(solitary_preload_);
   r.rest(!loop_ws_credits_.load && !loop_ws_credits_.store && !loop_conv_credits_.load && !loop_conv_credits_.store);
   analyser_.residual(r);

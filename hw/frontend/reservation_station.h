@@ -84,6 +84,7 @@ class ReservationStation final : public Unit {
 
   // Could a command be taken or issued in a cycle behind the running one, as things stand.
   [[nodiscard]] bool may_act(Cycle next) const;
+  void residual_of_queue(Residual& r, Queue& queue);
   void complete(const Completion& completion);
   void release(unsigned queue, unsigned index);
   [[nodiscard]] bool issuable(unsigned queue, Cycle now) const;

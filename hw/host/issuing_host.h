@@ -62,6 +62,7 @@ class IssuingHost final : public Unit {
   struct Stretch {
     std::size_t items = 0;
     Cycle cycles = 0;
+    bool holds = true;               // ends behind a fence, with the host held there
     std::vector<std::uint32_t> accepts;
     std::vector<std::uint32_t> fences;
   };
@@ -75,13 +76,16 @@ class IssuingHost final : public Unit {
 
   void evaluate(Cycle now) override;
 
-  // While held: the next item; go on; or go on behind a stretch that begins now, as if it had been played. Region items of the stretch are
-  // the caller's business.
+  // The next item, or the one that is being offered. While held: go on.
   [[nodiscard]] std::size_t next() const { return item_; }
+  [[nodiscard]] bool held() const { return held_; }
   void resume(Cycle now);
+  // Go on behind a stretch that begins now, as if it had been played. Region items of the stretch are the caller's business.
   void skip(Cycle now, const Stretch& stretch);
   void residual(Residual& r) override {
+    r.rest(accesses_.empty());
     r(in_loop_);
+    r.time(item_start_);
     ledger_.residual(r);
   }
   [[nodiscard]] std::string state_text() const override;

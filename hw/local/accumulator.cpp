@@ -113,7 +113,7 @@ bool Accumulator::can_read(Cycle now, std::uint32_t row) const {
 }
 
 void Accumulator::residual(Residual& r) {
-  if (array_writes_ != nullptr) r.rest(array_writes_->quiet(r.now()));
+  if (array_writes_ != nullptr) array_writes_->residual(r);
   for (Bank& bank : banks_) {
     bank.response->residual(r);
     for (const PendingWrite& write : bank.pending) r.rest(write.cycle == kNever || r.now() - write.cycle > latency_);

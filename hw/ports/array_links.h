@@ -72,6 +72,26 @@ class RowsInside {
   }
   [[nodiscard]] Cycle latency() const { return latency_; }
 
+  // Ids count modulo `ids` and are compared by their distance from `last`, requests by theirs from `newest`.
+  void residual(Residual& r, unsigned last, unsigned ids, std::uint16_t newest) {
+    r(size_);
+    if (r.loads()) head_ = 0;
+    for (unsigned i = 0; i < size_; ++i) {
+      MeshRows& run = runs_[(head_ + i) & mask()];
+      r.since(run.first);
+      r(run.count);
+      r(run.left);
+      r(run.step);
+      r(run.last);
+      auto requests = static_cast<std::uint16_t>(newest - run.request);
+      r(requests);
+      run.request = static_cast<std::uint16_t>(newest - requests);
+      unsigned distance = (last + ids - run.id) % ids;
+      r(distance);
+      run.id = static_cast<std::uint8_t>((last + ids - distance) % ids);
+    }
+  }
+
   // ---- observers
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] bool entered_in(Cycle now) const {
@@ -102,6 +122,19 @@ struct ArrayTag {
   std::uint16_t cols = 0;
   std::uint32_t sequence = 0;
 };
+
+inline void residual_of(Residual& r, ArrayTag& tag) {
+  r(tag.valid);
+  if (!tag.valid) return;
+  residual_of(r, tag.rob);
+  r(tag.origin);
+  std::uint32_t bits = tag.destination.bits();
+  r(bits);
+  tag.destination = isa::LocalAddress(bits);
+  r(tag.rows);
+  r(tag.cols);
+  r.sequence(tag.sequence);
+}
 
 // The tag queue and the queue of row counts beside it (MeshWithDelays.scala tagq, total_rows_q; TagQueue.scala). Both are written by MeshInput
 // when a request fires and read by SystolicArray when rows come out. Levels that others sample are those before the clock edge.
@@ -203,9 +236,10 @@ class ArrayTags {
   // Results still to be written into the scratchpad.
   [[nodiscard]] unsigned scratchpad_results() const { return scratchpad_count_; }
 
-  // Only tags of dropped results outlive their operation. Ids count modulo `ids` and are taken relative to `last`.
+  // Ids count modulo `ids` and are taken relative to `last`.
   void residual(Residual& r, unsigned last, unsigned ids) {
-    r.rest(valid_count_ == 0);
+    r(valid_count_);
+    r(scratchpad_count_);
     const auto relative = [&](std::uint8_t& id) {
       unsigned distance = (id + ids - last % ids) % ids;
       r(distance);
@@ -218,7 +252,10 @@ class ArrayTags {
       tag_count_ = count;
       for (unsigned i = 0; i < count; ++i) tags_[i] = ArrayTag{};
     }
-    for (unsigned i = 0; i < count; ++i) relative(tags_[slot(tag_head_ + i)].id);
+    for (unsigned i = 0; i < count; ++i) {
+      relative(tags_[slot(tag_head_ + i)].id);
+      residual_of(r, tags_[slot(tag_head_ + i)]);
+    }
     unsigned rows = row_count_;
     r(rows);
     if (r.loads()) {

@@ -8,6 +8,7 @@
 
 #include "sim/base/cycle.h"
 #include "sim/base/errors.h"
+#include "sim/base/residual.h"
 
 namespace systole::hw {
 
@@ -84,10 +85,24 @@ class ArrayWriteRuns {
     const ArrayWriteRun* run = run_in(now);
     return run != nullptr && run->accumulate;
   }
-  // No write that can be looked back at.
-  [[nodiscard]] bool quiet(Cycle now) const {
+  // Runs that can be looked back at; other writes must be further back.
+  void residual(Residual& r) {
     const Write& other = others_[newest_other_];
-    return recent(0).first + recent(0).count + latency_ < now && (other.cycle == kNever || other.cycle + latency_ < now);
+    r.rest(other.cycle == kNever || other.cycle + latency_ < r.now());
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      ArrayWriteRun& run = runs_[(newest_ - i) & (runs_.size() - 1)];
+      bool seen = run.first + run.count + latency_ >= r.now();
+      r(seen);
+      if (!seen) {
+        if (r.loads()) run = ArrayWriteRun{};
+        continue;
+      }
+      r.since(run.first);
+      r(run.count);
+      r(run.row);
+      r(run.stride);
+      r(run.accumulate);
+    }
   }
   // The row was written at most `latency` cycles before `now`.
   [[nodiscard]] bool in_flight(std::uint32_t row, Cycle now) const {

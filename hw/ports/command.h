@@ -4,6 +4,7 @@
 
 #include "isa/fields.h"
 #include "isa/instruction.h"
+#include "sim/base/residual.h"
 
 namespace systole::hw {
 
@@ -33,6 +34,31 @@ struct Completion {
   RobId rob;
   Origin origin = Origin::kHost;
 };
+
+inline void residual_of(Residual& r, RobId& id) {
+  r(id.queue);
+  r(id.index);
+}
+// A command of the host that was not changed on its way is known by its number. Of others the instruction is compared, which must not name
+// main memory.
+inline void residual_of(Residual& r, Command& command) {
+  r(command.op);
+  r(command.origin);
+  r.sequence(command.sequence);
+  if (command.origin == Origin::kHost && isa::queue_of(command.op) != isa::Queue::kExecute) {
+    if (r.loads()) command.instruction = r.command(command.sequence);
+    return;
+  }
+  r.rest(isa::queue_of(command.op) == isa::Queue::kExecute);
+  r(command.instruction.funct);
+  r(command.instruction.rs1);
+  r(command.instruction.rs2);
+}
+inline void residual_of(Residual& r, IssuedCommand& issued) {
+  residual_of(r, issued.command);
+  residual_of(r, issued.rob);
+  r(issued.rob_valid);
+}
 
 // For readers that count completions: who made the command, and its queue (load, execute, store).
 constexpr unsigned completion_class(Origin origin, isa::Queue queue) { return static_cast<unsigned>(origin) * 4 + static_cast<unsigned>(queue); }

@@ -255,6 +255,10 @@ void Accelerator::set_zero_sums(const ZeroSums* zero_sums) {
   if (normaliser_) normaliser_->set_zero_sums(zero_sums);
 }
 
+bool Accelerator::memory_is_quiet(Cycle now) const {
+  return !channels_->reader_busy.at(now + 1) && !channels_->writer_busy.at(now + 1) && !mvout_queues_->busy.at(now + 1);
+}
+
 void Accelerator::residual(Residual& r) {
   Channels& c = *channels_;
   const auto empty = [&](auto&... channels) { (channels.residual(r), ...); };

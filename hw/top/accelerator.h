@@ -56,6 +56,10 @@ class Accelerator final : public sc_core::sc_module {
   void set_zero_sums(const ZeroSums* zero_sums);
   // What all units carry into the next piece of work; only after register_units().
   void residual(Residual& r);
+  // The loop that commands for the array come from; and who wants to know when a block of its weights begins (hw/frontend/loop_ws.h).
+  [[nodiscard]] LoopWs& loop_ws() { return *loop_ws_; }
+  // Nothing from or to memory is under way in the next cycle, as far as can be told in a glance.
+  [[nodiscard]] bool memory_is_quiet(Cycle now) const;
 
  private:
   struct Channels;

@@ -151,6 +151,7 @@ struct Machine::Parts {
 
   // ---- skip-ahead
   void visit(Residual& r) {
+    r.set_commands(static_cast<std::uint32_t>(host.log().accepts.size()), [this](std::uint32_t number) -> const isa::Instruction& { return *host_commands.at(number); });
     commands.residual(r);
     port_request.residual(r);
     port_response.residual(r);
@@ -165,20 +166,30 @@ struct Machine::Parts {
       options.at_fence(host.next());
       if (host_shares_memory()) soc->forget_values();
     }
-    const bool held = skip_ahead != nullptr || holds;
-    if (held) scheduler.request_pause();
-    return held;
+    if (holds) scheduler.request_pause();
+    return holds;
+  }
+  // Has scheduler.on_pause() called in front of pieces, and in the loops that `wants` names.
+  void stop_at_pieces(const isa::Program& program, std::function<bool(std::uint32_t loop)> wants) {
+    for (const isa::Item& item : program.items) {
+      if (item.kind == isa::ItemKind::kCommand) host_commands.push_back(&item.instruction);
+    }
+    holds = true;
+    accelerator.loop_ws().on_weights([this, wants = std::move(wants)](std::uint32_t loop) {
+      if (wants(loop) && accelerator.memory_is_quiet(scheduler.now())) scheduler.request_pause();
+    }, options.look_into_loops_of);
   }
   void start_skipping(const isa::Program& program) {
     const std::string refusal = cannot_skip_ahead(params, options, memory, program);
     if (!refusal.empty()) throw ConfigError("skip-ahead: " + refusal);
     skip_ahead = std::make_unique<SkipAhead>(WorkReader(params, memory, program, options.zero_sums), program, scheduler, host, boundaries, options.max_cycles,
-                                             SkipAhead::Hooks{[this](Residual& r) { visit(r); }, [this](Cycle now) { return totals(now); }});
+                                             SkipAhead::Hooks{[this](Residual& r) { visit(r); }, [this](Cycle now) { return totals(now); }, [this] { return accelerator.loop_ws().executes(); }});
+    stop_at_pieces(program, [this](std::uint32_t loop) { return skip_ahead->wants(loop); });
     scheduler.on_pause([this](Cycle now) {
       if (hazards.any()) {
         scheduler.stop();
       } else {
-        skip_ahead->at_fence(now);
+        skip_ahead->at(now);
       }
     });
   }
@@ -202,7 +213,8 @@ struct Machine::Parts {
   std::vector<RegionStart> boundaries;
   bool host_works = false;
   std::unique_ptr<SkipAhead> skip_ahead;
-  bool holds = false;                   // in front of every piece, for run_in_turns()
+  bool holds = false;                   // the host, behind every fence
+  std::vector<const isa::Instruction*> host_commands;   // by number, with `holds`
 };
 
 Machine::Machine(const MachineParams& params, Memory& memory, const MachineOptions& options)
@@ -276,7 +288,7 @@ MachineResult Machine::run_in_turns(const isa::Program& program, Machine& other)
   Parts* resting = other.parts_.get();
   for (Parts* p : {active, resting}) {
     SYSTOLE_CHECK(p->options.scheduler == SchedulerMode::kFast && p->options.timing_only && !p->options.skip_ahead);
-    p->holds = true;
+    p->stop_at_pieces(program, [](std::uint32_t) { return true; });
     p->host.start(program);
     SYSTOLE_CHECK(p->scheduler.run_to_pause());
   }
@@ -288,7 +300,7 @@ MachineResult Machine::run_in_turns(const isa::Program& program, Machine& other)
     const std::size_t accepts = active->host.log().accepts.size(), fences = active->host.log().fences.size(), regions = active->boundaries.size();
     Cycle now = begin;
     while (true) {
-      active->host.resume(now);
+      if (active->host.held()) active->host.resume(now);
       if (!active->scheduler.run_to_pause()) {
         SYSTOLE_CHECK(active->scheduler.stopped());
         return active == parts_.get() ? result() : other.result();
@@ -301,6 +313,7 @@ MachineResult Machine::run_in_turns(const isa::Program& program, Machine& other)
       IssuingHost::Stretch stretch;
       stretch.items = active->host.next() - first;
       stretch.cycles = now - begin;
+      stretch.holds = active->host.held();
       for (std::size_t i = accepts; i < active->host.log().accepts.size(); ++i) stretch.accepts.push_back(static_cast<std::uint32_t>(active->host.log().accepts[i] - begin));
       for (std::size_t i = fences; i < active->host.log().fences.size(); ++i) stretch.fences.push_back(static_cast<std::uint32_t>(active->host.log().fences[i] - begin));
       std::vector<std::uint64_t> counts = after.counts();

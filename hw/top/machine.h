@@ -37,6 +37,7 @@ struct MachineOptions {
   std::vector<ResidentRange> resident;   // memory.model = soc: lines in the L2 before the first command, in this order
   int loop_conv_revision = 2023;         // form of the convolution's configuration words: 2023 square, 2025 rectangular
   bool skip_ahead = false;               // repeats equal pieces of work without simulating them; see cannot_skip_ahead()
+  std::uint64_t look_into_loops_of = 128; // skip_ahead: tile operations that a LOOP_WS must have for pieces to begin and end inside it
   const ZeroSums* zero_sums = nullptr;   // with timing_only, where they are known: then the cycles are those of a run with values
   // With values: called in front of the first item and behind every fence, with the number of the next item. Everything before is done and in
   // memory, and what the call changes there is seen by what follows.

@@ -59,8 +59,10 @@ class WorkReader {
   // first such command; empty when there is none. Only for a program that is not refused.
   [[nodiscard]] std::string memory_race() const;
 
-  // The work of items [begin, end), from behind a fence or the program's start to behind a fence, on a machine in this state. `begin` never decreases from call to call.
+  // The work of items [begin, end) on a machine in this state. `begin` never decreases from call to call.
   [[nodiscard]] Work read(std::size_t begin, std::size_t end, const Residual& state);
+
+  [[nodiscard]] bool starts_loop(const isa::Item& command) const { return decode(command.instruction) == isa::Op::kLoopWs; }
 
  private:
   // Bytes that a command touches: rows of `bytes` bytes, `stride` apart.

@@ -1,22 +1,31 @@
 #pragma once
-// What a machine at rest carries from one piece of work into the next: round-robin pointers, configuration registers, time stamps that are
-// still looked at. Every unit visits its fields once; the same visit saves them, so that two machines can be compared, and puts them back.
-// A unit that has something under way is not at rest. Values have no part in it: cycles do not depend on them.
+// What a machine carries from one piece of work into the next: round-robin pointers, configuration registers, time stamps that are still looked
+// at. Every unit visits its fields once; the same visit saves them, so that two machines can be compared, and puts them back. A unit either
+// visits all that it has under way, as the front end and the array do, or says that it is not at rest while there is something, as everybody
+// does through whom data from memory pass. Values have no part in it: cycles do not depend on them.
 //   r(field)            a register, compared as it is
 //   r.time(stamp)       a cycle, compared by its distance from now; those further back than any unit looks are all the same
+//   r.since(stamp)      a cycle of which any distance matters: the beginning of something under way
+//   r.sequence(number)  of a host's command, compared by its distance from the next one's
 //   r.named(kind, word) a word that matters only by what it is equal to: it may be another one in another place (see Name)
 //   r.setting(s, word)  a register that commands set: it matters only to work that uses it before setting it
 //   r.count(counter)    a count that only grows; a change is added to whatever it is elsewhere
 //   r.rest(condition)   what holds of the unit when it is at rest
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "sim/base/cycle.h"
 #include "sim/base/errors.h"
 
 namespace systole {
+
+namespace isa {
+struct Instruction;
+}
 
 class Residual {
  public:
@@ -52,6 +61,15 @@ class Residual {
   Residual(Cycle now, const std::vector<std::uint64_t>& words, const std::vector<Named>& names, const std::vector<std::uint64_t>& counts)
       : now_(now), loads_(true), words_(words), names_(names), counts_(counts) {}
 
+  // The host's commands, for units that hold some: how many have been accepted, and what they are. Which commands these are is known from
+  // the program, so only their numbers are compared.
+  using Commands = std::function<const isa::Instruction&(std::uint32_t sequence)>;
+  void set_commands(std::uint32_t accepted, Commands commands) {
+    accepted_ = accepted;
+    commands_ = std::move(commands);
+  }
+  [[nodiscard]] const isa::Instruction& command(std::uint32_t sequence) const { return commands_(sequence); }
+
   [[nodiscard]] Cycle now() const { return now_; }
   [[nodiscard]] bool loads() const { return loads_; }
   [[nodiscard]] bool at_rest() const { return at_rest_; }
@@ -81,6 +99,16 @@ class Residual {
     if (!loads_ && stamp != kNever && stamp + kLongAgo > now_) distance = now_ + kAhead - stamp;
     (*this)(distance);
     if (loads_) stamp = distance == kLongAgo ? (now_ > kLongAgo ? now_ - kLongAgo : 0) : now_ + kAhead - distance;
+  }
+  void since(Cycle& stamp) {
+    std::uint64_t distance = now_ + kAhead - stamp;
+    (*this)(distance);
+    if (loads_) stamp = now_ + kAhead - distance;
+  }
+  void sequence(std::uint32_t& number) {
+    std::uint32_t distance = accepted_ - number;
+    (*this)(distance);
+    if (loads_) number = accepted_ - distance;
   }
   template <class T>
   void setting(Setting setting, T& field) {
@@ -112,6 +140,8 @@ class Residual {
   static constexpr Cycle kAhead = Cycle{1} << 32;              // larger than any distance ahead
 
   Cycle now_;
+  std::uint32_t accepted_ = 0;
+  Commands commands_;
   bool loads_ = false;
   bool at_rest_ = true;
   std::vector<std::uint64_t> words_;

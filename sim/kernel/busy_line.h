@@ -46,7 +46,7 @@ class BusyLine {
   }
 
   void residual(Residual& r) {
-    r.rest(!history_[0].value && waiter_ == nullptr);
+    r.rest(waiter_ == nullptr);
     for (Level& level : history_) {
       r.time(level.from);
       r(level.value);

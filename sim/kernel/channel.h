@@ -6,6 +6,7 @@
 //                 one Group with the reader first.
 // An elastic pipeline of n stages is a channel of latency n and capacity n: bubbles close up behind a stalled head.
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,12 @@
 namespace systole {
 
 enum class Full : std::uint8_t { kRegistered, kPipe };
+
+// Items that residual_of(Residual&, T&) is declared for.
+template <class T, class = void>
+struct CanBeVisited : std::false_type {};
+template <class T>
+struct CanBeVisited<T, std::void_t<decltype(residual_of(std::declval<Residual&>(), std::declval<T&>()))>> : std::true_type {};
 
 template <class T>
 class Channel {
@@ -88,6 +95,8 @@ class Channel {
   }
 
   // ---- both
+  // The item `index` places behind the head, visible or not.
+  [[nodiscard]] const T& at(unsigned index) const { return entries_[(head_ + index) & mask_].item; }
   // Items inside, visible or not, as of this moment of this cycle.
   [[nodiscard]] unsigned size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
@@ -96,9 +105,19 @@ class Channel {
   [[nodiscard]] unsigned capacity() const { return capacity_; }
   [[nodiscard]] const std::string& name() const { return name_; }
 
-  // Empty, all that can be seen of the past is how many items left in this cycle.
+  // Items that cannot be visited must not be inside. Of the past, all that can be seen is how many left in this cycle.
   void residual(Residual& r) {
-    r.rest(size_ == 0);
+    if constexpr (CanBeVisited<T>::value) {
+      r(size_);
+      if (r.loads()) head_ = 0;
+      for (unsigned i = 0; i < size_; ++i) {
+        Entry& entry = entries_[(head_ + i) & mask_];
+        residual_of(r, entry.item);
+        r.time(entry.visible);
+      }
+    } else {
+      r.rest(size_ == 0);
+    }
     unsigned left = last_pop_ == r.now() ? last_popped_ : 0;
     r(left);
     if (!r.loads()) return;

@@ -90,8 +90,14 @@ class Ledger {
   // Books the running state up to now.
   void residual(Residual& r) {
     if (later_ < r.now() && !r.loads()) change(std::exchange(later_, kNever), later_state_);
-    if (r.loads()) later_ = kNever;
-    r.rest(since_ <= r.now() && later_ == kNever);
+    bool later = later_ != kNever;
+    r(later);
+    if (later) {
+      r.time(later_);
+      r(later_state_);
+    } else {
+      later_ = kNever;
+    }
     if (since_ < r.now()) {
       if (!r.loads()) cycles_[current_] += r.now() - since_;
       earlier_ = {};
@@ -100,6 +106,12 @@ class Ledger {
     }
     r(current_);
     r(earlier_[0].state);
+    bool ahead = since_ > r.now();   // the state of the next cycle has been entered
+    r(ahead);
+    if (ahead) {
+      r.time(since_);
+      r.time(earlier_[0].since);
+    }
     for (std::uint64_t& cycles : cycles_) r.count(cycles);
   }
 

@@ -1,6 +1,7 @@
-// Runs random legal programs, several times over and with their data in other places: simulated whole, with skip-ahead, and by two machines that
-// take turns. Compares everything a run without values leaves.
-//   skip_fuzz FIRST_SEED COUNT [JOBS]
+// Runs random programs simulated whole, with skip-ahead, and by two machines that take turns, and compares everything a run without values leaves.
+//   skip_fuzz mixed|products FIRST_SEED COUNT [JOBS]
+// mixed: legal programs of all kinds, several times over and with their data in other places. products: matrix products of many loops, so that
+// pieces begin and end inside loops.
 // Exit code 1 when a program differs, or when next to nothing was skipped.
 #include <cstdlib>
 #include <iostream>
@@ -12,8 +13,12 @@
 #include "isa/instruction.h"
 #include "isa/local_address.h"
 #include "isa/trace.h"
+#include "kernels/allocate.h"
+#include "kernels/matmul.h"
 #include "sim/base/process_pool.h"
+#include "sim/config/machine_config.h"
 #include "sim/config/trace_machine.h"
+#include "sim/run/target.h"
 #include "tests/support/program_generator.h"
 
 using namespace systole;
@@ -147,8 +152,13 @@ std::string first_difference(const std::string& expected, const std::string& act
   }
 }
 
-// "R" refused, "A" abandoned, "E" not a program for this machine, or "S" with the pieces simulated and repeated; "D" and a difference.
-std::string check(std::uint64_t seed) {
+struct Case {
+  hw::MachineParams params;
+  isa::Program program;
+  int loop_conv_revision = 2023;
+};
+
+Case mixed_case(std::uint64_t seed) {
   test::PlanOptions plan;
   plan.convolutions = false;
   plan.max_steps = 6;
@@ -156,14 +166,61 @@ std::string check(std::uint64_t seed) {
   plan.geometry = geometry;
   std::vector<isa::Trace> traces;
   for (std::uint64_t part = 0; part < 3; ++part) traces.push_back(test::emit(test::make_plan(seed + part * 1'000'003, plan)));
-  const isa::Program program = mixed(traces, geometry.dim, seed);
-  const isa::Trace& trace = traces[0];   // whose machine it is
-  const hw::MachineParams params = config::trace_machine(trace).params;
+  return {config::trace_machine(traces[0]).params, mixed(traces, geometry.dim, seed), traces[0].loop_conv_encoding};
+}
+
+Case products_case(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const auto one_of = [&](std::initializer_list<const char*> choices) { return std::string(choices.begin()[random() % choices.size()]); };
+  std::vector<std::string> settings = {"array.dim=" + one_of({"8", "16", "16", "32"})};
+  for (const auto& choices : std::initializer_list<std::initializer_list<const char*>>{
+           {"memory.latency=5", "memory.latency=20", "memory.latency=120"},
+           {"dma.max_in_flight=4", "dma.max_in_flight=16", "dma.max_in_flight=64"},
+           {"scratchpad.kib=64", "scratchpad.kib=256"},
+           {"accumulator.kib=32", "accumulator.kib=64"},
+           {"queue.execute=4", "queue.execute=8"},
+           {"reservation.execute=4", "reservation.execute=16"},
+           {"scratchpad.read_delay=4", "scratchpad.read_delay=8"},
+           {"revision=2023", "revision=2023", "revision=2025"}}) {
+    settings.push_back(one_of(choices));
+  }
+  Case result{config::load_machine(one_of({"survey", "gemmini-2023"}), settings).params, {}};
+  const kernels::Target target = run::target_of(result.params);
+  const auto dim = static_cast<std::uint64_t>(target.dim);
+  result.program.encoding.revision = result.params.revision;
+  kernels::Builder builder(target, result.program);
+  kernels::Allocator memory(result.program, target.dim);
+  for (std::uint64_t product = 1 + random() % 3; product != 0; --product) {
+    const std::string name = std::to_string(product);
+    const auto size = [&](std::uint64_t tiles) { return std::max<std::uint64_t>(1, dim * (1 + random() % tiles) - (random() % 3 == 0 ? random() % dim : 0)); };
+    const std::uint64_t m = size(24), n = size(40), k = size(40);
+    const bool wide = random() % 4 == 0;
+    kernels::MatmulBranch branch;
+    branch.b = memory.matrix("b" + name, k, n, kernels::Element::kInt8);
+    if (random() % 2 == 0) {
+      const std::vector<std::int32_t> bias(n);
+      branch.d = memory.repeated_row("d" + name, n, bias.data());
+    }
+    branch.c = memory.matrix("c" + name, m, n, wide ? kernels::Element::kInt32 : kernels::Element::kInt8);
+    branch.store.scale = 0.01f;
+    builder.region(name, 0);
+    kernels::matmul(builder, memory.matrix("a" + name, m, k, kernels::Element::kInt8), false, {branch});
+    if (random() % 2 == 0) builder.fence();
+  }
+  builder.fence();
+  return result;
+}
+
+// "R" refused, "A" abandoned, "E" not a program for this machine, or "S" with the pieces simulated and repeated; "D" and a difference.
+std::string check(const Case& test) {
+  const isa::Program& program = test.program;
+  const hw::MachineParams& params = test.params;
   Memory memory;
   hw::MachineOptions options;
   options.max_cycles = kMaxCycles;
   options.timing_only = true;
-  options.loop_conv_revision = trace.loop_conv_encoding;
+  options.look_into_loops_of = 1;
+  options.loop_conv_revision = test.loop_conv_revision;
   if (!hw::cannot_skip_ahead(params, options, memory, program).empty()) return "R";
   hw::MachineOptions skipping = options;
   skipping.skip_ahead = true;
@@ -200,15 +257,17 @@ std::string check(std::uint64_t seed) {
 extern "C" int sc_main(int, char**) { return 1; }
 
 int main(int argc, char** argv) {
-  if (argc < 3) {
-    std::cerr << "usage: skip_fuzz FIRST_SEED COUNT [JOBS]\n";
+  const std::string kind_of_program = argc > 3 ? argv[1] : "";
+  if (kind_of_program != "mixed" && kind_of_program != "products") {
+    std::cerr << "usage: skip_fuzz mixed|products FIRST_SEED COUNT [JOBS]\n";
     return 2;
   }
-  const std::uint64_t first = std::strtoull(argv[1], nullptr, 10);
-  const std::size_t count = std::strtoull(argv[2], nullptr, 10);
+  const auto make = kind_of_program == "mixed" ? mixed_case : products_case;
+  const std::uint64_t first = std::strtoull(argv[2], nullptr, 10);
+  const std::size_t count = std::strtoull(argv[3], nullptr, 10);
   std::size_t different = 0, refused = 0, abandoned = 0, errors = 0, simulated = 0, repeated = 0;
   run_tasks(
-      count, argc > 3 ? std::atoi(argv[3]) : 1, [&](std::size_t i) { return check(first + i); },
+      count, argc > 4 ? std::atoi(argv[4]) : 1, [&](std::size_t i) { return check(make(first + i)); },
       [&](std::size_t i, const TaskResult& result) {
         const char kind = result.end == TaskEnd::kDone && !result.text.empty() ? result.text[0] : 'D';
         if (kind == 'R') ++refused;

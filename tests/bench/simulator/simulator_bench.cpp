@@ -101,35 +101,39 @@ BENCHMARK(wheel)->Arg(1)->Arg(100)->Arg(5000);
 
 // ---- a whole machine on one product
 
-enum Mode { kValues, kTiming, kNative };
+enum Mode { kValues, kTiming, kWhole, kNative };   // the first two skip ahead
 
 void gemm(benchmark::State& state, Mode mode) {
   const config::MachineConfig machine = config::load_machine("survey", {});
   const isa::Program program = bench::gemm_program(machine);
-  double seconds = 0, cycles = 0, wakeups = 0;
+  double seconds = 0, cycles = 0, wakeups = 0, pieces = 0, repeated = 0;
   for (auto _ : state) {
     BackgroundTask task([&] {
       run::SimulationSettings settings;
       settings.timing_only = mode == kTiming;
+      settings.skip_ahead = mode == kValues || mode == kTiming;
       settings.scheduler = mode == kNative ? SchedulerMode::kNative : SchedulerMode::kFast;
       Memory memory;
       const double before = cpu_seconds();
       const run::ProgramRun run = run::simulate(program, memory, machine, settings);
       std::ostringstream text;
-      text << cpu_seconds() - before << ' ' << run.machine.cycles << ' ' << run.machine.wakeups;
+      text << cpu_seconds() - before << ' ' << run.machine.cycles << ' ' << run.machine.wakeups << ' ' << run.skipping.pieces << ' ' << run.skipping.repeated;
       return text.str();
     });
     std::istringstream text(text_or_throw(task.wait()));
-    text >> seconds >> cycles >> wakeups;
+    text >> seconds >> cycles >> wakeups >> pieces >> repeated;
     state.SetIterationTime(seconds);
   }
   state.counters["cycles"] = cycles;
   state.counters["wakeups"] = wakeups;
+  state.counters["pieces"] = pieces;
+  state.counters["repeated"] = repeated;
   state.counters["macs"] = static_cast<double>(bench::kGemmMacs);
   state.counters["tiles"] = static_cast<double>(bench::kGemmTiles);
 }
 BENCHMARK_CAPTURE(gemm, values, kValues)->UseManualTime()->Iterations(1)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(gemm, timing, kTiming)->UseManualTime()->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(gemm, whole, kWhole)->UseManualTime()->Iterations(1)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(gemm, native, kNative)->UseManualTime()->Iterations(1)->Unit(benchmark::kMillisecond);
 
 void gemm_oracle(benchmark::State& state) {

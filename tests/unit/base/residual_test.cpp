@@ -43,6 +43,21 @@ TEST(Residual, puts_back_what_it_saved_at_another_time) {
   EXPECT_EQ(to.count, 32u);
 }
 
+TEST(Residual, beginnings_keep_any_distance_and_commands_theirs_from_the_next_one) {
+  Cycle began = 40;
+  std::uint32_t number = 17;
+  Residual saved(1000);
+  saved.set_commands(20, {});
+  saved.since(began);
+  saved.sequence(number);
+  Residual load(5000, saved.words(), {}, {});
+  load.set_commands(120, {});
+  load.since(began);
+  load.sequence(number);
+  EXPECT_EQ(began, 4040u);
+  EXPECT_EQ(number, 117u);
+}
+
 TEST(Residual, stamps_of_long_ago_are_equal_and_those_ahead_are_kept) {
   const auto words = [](Cycle now, Cycle stamp) {
     Register unit;
