@@ -263,9 +263,10 @@ Work WorkReader::read(std::size_t begin, std::size_t end, const Residual& state)
     for (std::size_t at = begin; at < end; ++at) fences += program_.items[at].kind == isa::ItemKind::kFence ? 1u : 0u;
     const auto fence = [&](std::size_t item) { return item == 0 || program_.items[item - 1].kind == isa::ItemKind::kFence; };
     const bool whole = fence(begin) && fence(end);
-    if (!fence(end) && fences < zero_sums_->at_fence.size()) ++fences;
+    const bool last_stretch = !fence(end) && fences == zero_sums_->at_fence.size();
+    if (!fence(end)) ++fences;
     const std::uint64_t from = fences_ == 0 ? 0 : zero_sums_->at_fence.at(fences_ - 1);
-    const std::uint64_t to = fences == 0 ? 0 : zero_sums_->at_fence.at(fences - 1);
+    const std::uint64_t to = last_stretch ? ~std::uint64_t{0} : fences == 0 ? 0 : zero_sums_->at_fence.at(fences - 1);
     const auto first = std::lower_bound(zero_sums_->rows.begin(), zero_sums_->rows.end(), from);
     const auto last = std::lower_bound(first, zero_sums_->rows.end(), to);
     work.words.push_back(static_cast<std::uint64_t>(last - first));
