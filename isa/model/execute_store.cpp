@@ -88,8 +88,7 @@ void Model::mvout_rows(std::uint64_t address, LocalAddress local, int cols, int 
                  last ? command : before_last(command), row_buffer_);
     }
     if (row_buffer_.empty()) continue;
-    std::uint8_t* to =
-        dram(address + static_cast<std::uint64_t>(row) * state_.store.stride, row_buffer_.size(), "a store");
+    std::uint8_t* to = stored_dram(address + static_cast<std::uint64_t>(row) * state_.store.stride, row_buffer_.size());
     std::memcpy(to, row_buffer_.data(), row_buffer_.size());
   }
 }
@@ -103,7 +102,7 @@ void Model::mvout_flattened(std::uint64_t address, LocalAddress local, int cols)
       row_buffer_.clear();
       read_block(local.plus(row * store.cols + col, row_bits_), cols, NormCommand::kReset, row_buffer_);
       std::uint8_t* to =
-          dram(address + std::uint64_t{row * store.pool_out_dim + col} * store.stride, row_buffer_.size(), "a store");
+          stored_dram(address + std::uint64_t{row * store.pool_out_dim + col} * store.stride, row_buffer_.size());
       std::memcpy(to, row_buffer_.data(), row_buffer_.size());
     }
   }
@@ -116,8 +115,8 @@ void Model::mvout_pooled(std::uint64_t address, LocalAddress local, int cols) {
   if (local.is_accumulator() && local.full_row()) fail("max-pooling of full accumulator rows");
   for (std::uint32_t out_row = 0; out_row < store.pool_rows; ++out_row) {
     for (std::uint32_t out_col = 0; out_col < store.pool_cols; ++out_col) {
-      std::uint8_t* to = dram(address + std::uint64_t{out_row * store.pool_out_dim + out_col} * store.stride,
-                              static_cast<std::uint64_t>(cols), "a store");
+      std::uint8_t* to = stored_dram(address + std::uint64_t{out_row * store.pool_out_dim + out_col} * store.stride,
+                                     static_cast<std::uint64_t>(cols));
       for (std::uint32_t window = 0; window < store.pool_size * store.pool_size; ++window) {
         const std::uint32_t row = out_row * store.pool_stride + window / store.pool_size - store.upper_pad;
         const std::uint32_t col = out_col * store.pool_stride + window % store.pool_size - store.left_pad;

@@ -37,6 +37,9 @@ class Model {
   // are an error.
   void run(const Program& program, const std::function<void(const HostOp&)>& host = {});
 
+  // Told of every write to main memory by a command, in order.
+  void on_store(std::function<void(std::uint64_t address, std::uint64_t bytes)> stored) { stored_ = std::move(stored); }
+
   [[nodiscard]] const Geometry& geometry() const { return geometry_; }
   [[nodiscard]] const Overflows& overflows() const { return overflows_; }
   [[nodiscard]] std::uint64_t commands() const { return commands_; }
@@ -126,10 +129,16 @@ class Model {
   [[nodiscard]] bool is_garbage(LocalAddress local) const { return local.is_garbage(row_bits_); }
   // Bytes of main memory; outside of it is the program's fault.
   [[nodiscard]] std::uint8_t* dram(std::uint64_t address, std::uint64_t bytes, const char* use);
+  [[nodiscard]] std::uint8_t* stored_dram(std::uint64_t address, std::uint64_t bytes) {
+    std::uint8_t* const to = dram(address, bytes, "a store");
+    if (stored_) stored_(address, bytes);
+    return to;
+  }
   [[noreturn]] void fail(const std::string& what) const;
 
   Geometry geometry_;
   Memory& memory_;
+  std::function<void(std::uint64_t, std::uint64_t)> stored_;
   std::uint32_t scratchpad_mask_;
   std::uint32_t accumulator_mask_;
   int row_bits_;

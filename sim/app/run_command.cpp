@@ -108,11 +108,12 @@ int run_run(const Words& words) {
   Arguments arguments("systole run WORKLOAD [options]",
                       "Lowers a workload to instructions, simulates it, compares every tensor that the machine leaves in memory with an integer reference and the "
                       "output with the float model, and prints the cycles and where they went. WORKLOAD is a known model (`systole show workloads`; random "
-                      "weights), a Hugging Face checkpoint directory, a quantised model (`systole quantize`), or a layer graph x.yaml. The input is random (--seed) "
+                      "weights), a Hugging Face checkpoint directory, a quantised model (`systole quantize`), a layer graph x.yaml, or a program x.s or x.systole "
+                      "(`systole asm`), whose stores are compared with those of the instructions one after the other. The input of a model is random (--seed) "
                       "unless --tokens or --input gives it. Exit code 1: a value differs.",
                       {"systole run bert-base --seq 128 --layers 1", "systole run bert-base --seq 512 --timing-only --machine survey-64-256",
                        "systole run gpt2 --seq 32 --generate 8 --layers 2", "systole run bert-base --layers 1 --tiler compare", "systole run my_checkpoint --tokens 101,2023,2003,102", "systole run model.safetensors --tokens 15496,995 --generate 16", "systole run bert-base --layers 1 --set dma.max_in_flight=32 --json result.json",
-                       "systole run bert-base --layers 1 --timeline layer.svg"});
+                       "systole run bert-base --layers 1 --timeline layer.svg", "systole run isa/examples/tile_product.s"});
   arguments.add("seq", po::value<std::int64_t>()->value_name("L"), "rows of the input (default: 128)")
       .add("layers", po::value<std::int64_t>()->value_name("N"), "only the first N layers (default: all)")
       .add("batch", po::value<std::int64_t>()->value_name("B"), "independent sequences (default: 1)")

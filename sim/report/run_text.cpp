@@ -15,18 +15,26 @@ using run::Results;
 double share(std::uint64_t part, std::uint64_t whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
 
 std::string headline(const Results& r) {
-  return fmt::format("{}, seq {}, {} layer{} on machine {} ({}x{} array, {} KiB scratchpad, {} KiB accumulator)", r.workload, r.seq, r.layers,
-                     r.layers == 1 ? "" : "s", r.machine.preset, r.machine.params.array.dim, r.machine.params.array.dim,
-                     r.machine.params.scratchpad.kib, r.machine.params.accumulator.kib);
+  const std::string sizes = r.seq == 0 ? std::string() : fmt::format(", seq {}, {} layer{}", r.seq, r.layers, r.layers == 1 ? "" : "s");
+  return fmt::format("{}{} on machine {} ({}x{} array, {} KiB scratchpad, {} KiB accumulator)", r.workload, sizes, r.machine.preset, r.machine.params.array.dim,
+                     r.machine.params.array.dim, r.machine.params.scratchpad.kib, r.machine.params.accumulator.kib);
 }
 
 std::string summary(const Results& r) {
+  if (r.macs == 0) return fmt::format("{} cycles, {} commands\n", grouped(r.cycles), grouped(r.commands));
   return fmt::format("{} cycles, {} multiply-accumulates, array utilisation {}, {} commands\n", grouped(r.cycles), grouped(r.macs),
                      percent(run::utilisation(r.macs, r.cycles, r.machine.params.array.dim)), grouped(r.commands));
 }
 
 bool has_tokens(const Results& r) {
   return std::any_of(r.regions.begin(), r.regions.end(), [](const RegionResult& region) { return region.name.rfind("token.", 0) == 0; });
+}
+
+// Regions begin when their first command is offered: without a fence between them the array still works for the one before.
+std::string utilisation_text(std::uint64_t macs, Cycle cycles, int dim) {
+  if (macs == 0) return "-";
+  const double utilisation = run::utilisation(macs, cycles, dim);
+  return utilisation > 1 ? "> 100 %" : percent(utilisation);
 }
 
 Table region_table(const Results& r, bool every_layer) {
@@ -36,7 +44,7 @@ Table region_table(const Results& r, bool every_layer) {
   for (const RegionResult& region : run::merged_regions(r.regions, !every_layer && (r.layers > 1 || has_tokens(r)))) {
     const run::LargestStall stall = run::largest_stall(region.accounts);
     table.row({region.name, grouped(region.cycles), percent(share(region.cycles, r.cycles)), grouped(region.macs),
-               region.macs == 0 ? "-" : percent(run::utilisation(region.macs, region.cycles, dim)),
+               utilisation_text(region.macs, region.cycles, dim),
                stall.cycles == 0 ? "-" : stall.unit + ": " + stall.state, stall.cycles == 0 ? "" : grouped(stall.cycles)});
   }
   table.rule();
@@ -131,10 +139,16 @@ std::string tokens_text(const run::SequenceTokens& s) {
 }
 
 std::string check_text(const run::CheckResult& checks) {
-  std::string text = checks.mismatches == 0
-                         ? fmt::format("values: {} tensors ({} elements) equal to the integer reference\n", checks.boundaries, grouped(checks.elements))
-                         : fmt::format("values: {} of {} elements DIFFER from the integer reference; first: {}\n", grouped(checks.mismatches),
-                                       grouped(checks.elements), checks.first_mismatch);
+  const char* const elements = checks.of_program ? "bytes" : "elements";
+  const char* const reference = checks.of_program ? "functional model of the instruction set" : "integer reference";
+  std::string text;
+  if (checks.mismatches != 0) {
+    text = fmt::format("values: {} of {} {} DIFFER from the {}; first: {}\n", grouped(checks.mismatches), grouped(checks.elements), elements, reference, checks.first_mismatch);
+  } else if (checks.of_program) {
+    text = fmt::format("values: {} bytes stored, equal to the {}\n", grouped(checks.elements), reference);
+  } else {
+    text = fmt::format("values: {} tensors ({} elements) equal to the {}\n", checks.boundaries, grouped(checks.elements), reference);
+  }
   if (checks.overflows != 0) text += fmt::format("warning: integers that left their range: {}\n", checks.overflow_text);
   if (checks.against_float) {
     const auto& f = *checks.against_float;

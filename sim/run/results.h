@@ -29,6 +29,7 @@ struct MemoryTraffic {
 
 // Comparison of the machine's tensors with the integer reference, and of the output with the float model.
 struct CheckResult {
+  bool of_program = false;                    // not tensors of a model: ranges of memory, their bytes against isa/model
   std::uint64_t boundaries = 0;               // tensors compared
   std::uint64_t elements = 0;
   std::uint64_t mismatches = 0;               // elements that differ
@@ -83,7 +84,7 @@ struct Performance {
 
 struct Results {
   std::string workload;
-  std::uint64_t seq = 0;
+  std::uint64_t seq = 0;                      // 0, and layers too: a program as its author wrote it
   std::uint64_t layers = 0;
   std::uint64_t seed = 0;
   kernels::Tiler tiler = kernels::Tiler::kSearch;

@@ -15,7 +15,6 @@
 #include "isa/model/model.h"
 #include "sim/base/process_pool.h"
 #include "sim/config/geometry.h"
-#include "sim/run/target.h"
 #include "sim/run/workload.h"
 
 namespace systole::run {
@@ -267,11 +266,10 @@ Results run_workload(const WorkloadRequest& request, const config::MachineConfig
     phases.begin(phase);
     given.progress(phase);
   };
-  kernels::Target target = target_of(machine.params);
-  target.tiler = request.tiler;
-  const std::unique_ptr<Workload> workload = make_workload(request, target, !settings.timing_only, settings.threads, settings.progress);
+  const std::unique_ptr<Workload> workload = make_workload(request, machine, !settings.timing_only, settings.threads, settings.progress);
   if (settings.timing_only) workload->drop_values();
   const bool check = settings.check && !settings.timing_only;
+  settings.skip_ahead = settings.skip_ahead && !(check && workload->compares_with_functional_model());
   std::optional<BackgroundTask> hidden;
   if (check && workload->has_hidden_boundaries()) hidden.emplace([&] { return check_hidden(*workload, machine, settings); });
 

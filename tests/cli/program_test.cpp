@@ -1,0 +1,96 @@
+// `run` with a program as its author wrote it.
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/command_line.h"
+
+namespace systole::test {
+namespace {
+
+using Json = nlohmann::json;
+
+const std::string kExample = SYSTOLE_SOURCE "/isa/examples/tile_product.s";
+
+Json result(const std::string& program, const std::vector<std::string>& options = {}) {
+  std::vector<std::string> arguments = {"run", program, "--json", "-"};
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  const Outcome outcome = run(arguments);
+  EXPECT_EQ(outcome.code, 0) << outcome.error;
+  return Json::parse(outcome.out);
+}
+
+TEST(RunProgram, the_example_leaves_what_its_instructions_say) {
+  const Json json = result(kExample);
+  EXPECT_EQ(json.at("checks").at("elements"), 256);
+  EXPECT_EQ(json.at("checks").at("mismatches"), 0);
+  EXPECT_EQ(json.at("macs"), 16 * 16 * 16);
+  EXPECT_EQ(json.at("commands"), 10);
+  EXPECT_EQ(json.at("regions").at(0).at("name"), "tile product");
+  EXPECT_EQ(json.at("regions").at(0).at("cycles"), json.at("cycles"));
+}
+
+TEST(RunProgram, text_and_container_are_the_same_program) {
+  const TemporaryDirectory directory;
+  const std::string container = directory.path("p.systole");
+  ASSERT_EQ(run({"asm", kExample, "-o", container}).code, 0);
+  Json text = result(kExample), binary = result(container);
+  for (Json* json : {&text, &binary}) {
+    json->erase("simulator");
+    json->erase("workload");
+  }
+  EXPECT_EQ(Json::diff(text, binary), Json::array());
+}
+
+// Without the fence between a store and a load of the same bytes, the machine is free to load first.
+TEST(RunProgram, a_missing_fence_is_found) {
+  const TemporaryDirectory directory;
+  const auto program = [&](const std::string& between) {
+    return directory.write("p.s",
+                           ".segment 0x80000000\n  .fill 64 int8 1 100 1\n"
+                           ".symbol copy 0x80002000 256\n"
+                           "config_ld scale=1f stride=16\nconfig_st stride=16 acc_scale=1f\n"
+                           "mvin dram=0x80000000 local=0 cols=16 rows=4\n"
+                           "mvout dram=0x80001000 local=0 cols=16 rows=4\n" +
+                               between +
+                               "mvin dram=0x80001000 local=32 cols=16 rows=4\n"
+                               "mvout dram=@copy local=32 cols=16 rows=4\n");
+  };
+  EXPECT_EQ(run({"run", program(".fence\n"), "--quiet"}).code, 0);
+  const Outcome racy = run({"run", program("")});
+  EXPECT_EQ(racy.code, 1);
+  EXPECT_NE(racy.error.find("memory at copy+0x0 (0x80002000) is 0x00; the instructions, one after the other, leave 0x"), std::string::npos) << racy.error;
+}
+
+TEST(RunProgram, items_before_the_first_region_have_one) {
+  const TemporaryDirectory directory;
+  const std::string program = directory.write("p.s", "config_ld scale=1f stride=16\nmvin dram=0x80000000 local=0 cols=16 rows=4\n.fence\n.region later\nmvin dram=0x80000000 local=0 cols=16 rows=4\n");
+  const Json json = result(program, {"--every-layer"});
+  ASSERT_EQ(json.at("regions").size(), 2u);
+  EXPECT_EQ(json.at("regions").at(0).at("name"), "start");
+  EXPECT_EQ(json.at("regions").at(1).at("name"), "later");
+  EXPECT_EQ(json.at("regions").at(0).at("cycles").get<std::uint64_t>() + json.at("regions").at(1).at("cycles").get<std::uint64_t>(), json.at("cycles"));
+  EXPECT_EQ(result(directory.write("q.s", "flush\n")).at("regions").at(0).at("name"), "program");
+}
+
+TEST(RunProgram, what_cannot_run_is_refused) {
+  const TemporaryDirectory directory;
+  const auto outcome = [&](const std::string& text, const std::vector<std::string>& options = {}) {
+    std::vector<std::string> arguments = {"run", directory.write("p.s", text)};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return run(arguments);
+  };
+  EXPECT_EQ(outcome("mvon dram=0\n").code, 2);
+  EXPECT_NE(outcome("mvon dram=0\n").error.find("p.s:1:1: "), std::string::npos);
+  const Outcome illegal = outcome("flush\nconfig_ld scale=1f stride=16\nmvin dram=0x80000000 local=0x3fff cols=16 rows=16\n");
+  EXPECT_EQ(illegal.code, 3);
+  EXPECT_NE(illegal.error.find("item 2: "), std::string::npos) << illegal.error;
+  EXPECT_NE(illegal.error.find("mvin"), std::string::npos) << illegal.error;
+  EXPECT_EQ(outcome(".encoding revision=2025 loop_conv=2025\nflush\n").code, 2);
+  EXPECT_NE(outcome("flush\n", {"--seq", "16"}).error.find("--seq: a program is run as it is"), std::string::npos);
+  EXPECT_EQ(run({"run", directory.path("absent.s")}).code, 2);
+  EXPECT_EQ(run({"run", directory.write("bad.systole", "no container")}).code, 2);
+  EXPECT_NE(outcome(".gap 5\n.fence\n").error.find("has no commands"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace systole::test
