@@ -48,6 +48,8 @@ int run_sweep(const Words& words) {
                       {"systole sweep sweep.yaml --out results --jobs 2"});
   arguments.add("out", po::value<std::string>()->value_name("DIR"), "directory of the results (created when absent)")
       .add_switch("check", "also compare the values of each point (unless the sweep is timing_only)")
+      .add("machine", po::value<std::string>()->value_name("FILE|PRESET"), "preset or YAML file instead of the sweep's machine")
+      .add("set", po::value<Words>()->composing()->value_name("KEY=VALUE"), "change a parameter of every point that does not set it; repeatable")
       .positional("the sweep", 1, 1);
   add_simulation_options(arguments);
   add_jobs_option(arguments);
@@ -55,7 +57,7 @@ int run_sweep(const Words& words) {
   if (!arguments.has("out")) throw ConfigError("--out DIR is missing: where the results go");
 
   const SimulationOptions options = simulation_options(arguments);
-  const study::Sweep sweep = study::read_sweep(arguments.words()[0]);
+  const study::Sweep sweep = study::read_sweep(arguments.words()[0], {arguments.get<std::string>("machine", ""), arguments.get<Words>("set", {})});
   run::SimulationSettings settings;
   settings.scheduler = options.scheduler;
   settings.granularity = options.granularity;

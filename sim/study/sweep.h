@@ -22,9 +22,15 @@ struct Sweep {
   std::vector<SweepPoint> points;    // workloads outside, parameters inside; the last key varies fastest
 };
 
+// The machine of all points before grid or list change it, as the command line wants it: instead of the file's, and settings on top.
+struct SweepMachine {
+  std::string name;                  // empty: the file's
+  std::vector<std::string> settings; // "key=value"
+};
+
 // Keys: machine, workloads, timing_only, and one of grid, list. Throws ConfigError with all errors.
-[[nodiscard]] Sweep read_sweep(const std::string& path);
-[[nodiscard]] Sweep parse_sweep(const std::string& text, const std::string& name);
+[[nodiscard]] Sweep read_sweep(const std::string& path, const SweepMachine& machine = {});
+[[nodiscard]] Sweep parse_sweep(const std::string& text, const std::string& name, const SweepMachine& machine = {});
 
 // What a point's row says besides its parameters.
 struct PointResult {

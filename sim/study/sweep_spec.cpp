@@ -109,20 +109,25 @@ std::vector<config::MachineConfig> build_machines(const config::MachineConfig& b
 
 }  // namespace
 
-Sweep parse_sweep(const std::string& text, const std::string& name) {
+Sweep parse_sweep(const std::string& text, const std::string& name, const SweepMachine& machine) {
   const yaml::Node root = yaml::parse(text, name);
   root.expect_keys("a sweep", {"machine", "workloads", "timing_only", "grid", "list"});
   Sweep sweep;
   if (const yaml::Node* node = root.find("timing_only")) sweep.timing_only = node->boolean("timing_only");
 
   config::MachineConfig base = config::preset_machine(config::kDefaultPreset);
-  if (const yaml::Node* node = root.find("machine")) {
+  if (!machine.name.empty()) {
+    base = config::load_machine(machine.name);
+  } else if (const yaml::Node* node = root.find("machine")) {
     try {
       base = config::load_machine(node->text("machine"));
     } catch (const ConfigError& error) {
       node->fail(error.what());
     }
   }
+  std::vector<Setting> settings;
+  for (const std::string& text_of_one : machine.settings) settings.push_back(config::parse_set(text_of_one));
+  base = config::change_machine(base, settings);
   const yaml::Node* grid = root.find("grid");
   const yaml::Node* list = root.find("list");
   if (grid != nullptr && list != nullptr) list->fail("a sweep has a grid or a list, not both");
@@ -140,6 +145,6 @@ Sweep parse_sweep(const std::string& text, const std::string& name) {
   return sweep;
 }
 
-Sweep read_sweep(const std::string& path) { return parse_sweep(read_file(path), path); }
+Sweep read_sweep(const std::string& path, const SweepMachine& machine) { return parse_sweep(read_file(path), path, machine); }
 
 }  // namespace systole::study

@@ -46,6 +46,19 @@ TEST_F(SweepTest, a_grid_is_every_combination_of_every_workload) {
   EXPECT_EQ(sweep.points[6].workload.name, "gpt2");
 }
 
+TEST_F(SweepTest, the_command_line_changes_the_machine_of_all_points) {
+  const std::string text = "machine: survey-baseline\nworkloads: [bert-base]\ngrid: {scratchpad.kib: [64, 128]}\n";
+  const Sweep sweep = parse_sweep(text, "s.yaml", {"survey", {"dma.max_in_flight=32", "scratchpad.kib=512"}});
+  ASSERT_EQ(sweep.points.size(), 2u);
+  for (const SweepPoint& point : sweep.points) {
+    EXPECT_EQ(point.machine.preset, "survey");
+    EXPECT_EQ(point.machine.params.dma.max_in_flight, 32);
+  }
+  EXPECT_EQ(sweep.points[1].machine.params.scratchpad.kib, 128);   // the point's own word is the last
+  EXPECT_THROW((void)parse_sweep(text, "s.yaml", {"surve", {}}), ConfigError);
+  EXPECT_THROW((void)parse_sweep(text, "s.yaml", {"", {"dma.max_in_flite=32"}}), ConfigError);
+}
+
 TEST_F(SweepTest, a_list_names_its_points) {
   const Sweep sweep = parse_sweep("workloads: [bert-base]\nlist:\n  - {array.dim: 8}\n  - {array.dim: 32, queue.load: 4}\n", "s.yaml");
   ASSERT_EQ(sweep.points.size(), 2u);
