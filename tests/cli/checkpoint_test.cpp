@@ -180,7 +180,12 @@ TEST(BadCheckpoint, is_refused_by_name_and_leaves_no_file) {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     bert = workloads::tiny_bert();
     bert.tensors["encoder.layer.0.output.dense.weight"].as<float>()[17] = bad;
-    refuses(bert, {"q.0.", "not finite"});
+    refuses(bert, {"encoder.layer.0.output.dense.weight", "NaN or infinity", "element 17"});
+    // Also where no token of the calibration looks.
+    bert = workloads::tiny_bert();
+    workloads::Tensor& words = bert.tensors["embeddings.word_embeddings.weight"];
+    words.as<float>()[words.elements() - 1] = bad;
+    refuses(bert, {"embeddings.word_embeddings.weight", "NaN or infinity"});
   }
   refuses(with_config(workloads::tiny_bert(), "{", R"({"position_embedding_type":"relative_key",)"),
           {"position_embedding_type", "relative_key", "supported: absolute"});

@@ -244,6 +244,10 @@ void CheckpointWeights::check_tensors() {
       throw ConfigError(fmt::format("{}: tensor '{}' has shape {}, config.json makes it {}", file_.name(), name,
                                     to_string(found.shape), to_string(shape)));
     }
+    if (const std::optional<std::size_t> bad = file_.find_not_finite(name)) {
+      throw ConfigError(fmt::format("{}: tensor '{}' holds NaN or infinity at element {} (row {}, column {})", file_.name(), name, *bad,
+                                    *bad / shape.back(), *bad % shape.back()));
+    }
     used.insert(name);
   };
   const auto need_linear = [&](const std::string& name, const Shape& shape, std::size_t out) {

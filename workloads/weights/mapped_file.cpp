@@ -1,5 +1,6 @@
 #include "workloads/weights/mapped_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -43,6 +44,16 @@ MappedFile::MappedFile(const std::string& path) {
     throw ConfigError(path + ": cannot be mapped: " + std::strerror(errno));
   }
   data_ = static_cast<const std::uint8_t*>(address);
+}
+
+void MappedFile::release(const std::uint8_t* first, std::size_t bytes) const {
+  // Whoever touches a page gets its neighbours too: Linux maps what is cached of so many bytes around it (fault_around_bytes).
+  constexpr std::size_t kAround = 1U << 16;
+  const auto offset = static_cast<std::size_t>(first - data_);
+  const std::size_t begin = offset / kAround * kAround;
+  const std::size_t end = std::min(size_, (offset + bytes + kAround - 1) / kAround * kAround);
+  // Nobody writes to the pages, so losing them changes nothing.
+  ::madvise(const_cast<std::uint8_t*>(data_) + begin, end - begin, MADV_DONTNEED);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept

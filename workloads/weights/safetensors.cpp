@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <set>
@@ -333,6 +334,7 @@ Tensor SafetensorsFile::read(const std::string& tensor) const {
   copy.dtype = usable_dtype(name(), tensor, found.dtype);
   copy.shape = found.shape;
   copy.bytes.assign(found.data, found.data + found.bytes);
+  release(found.data, found.bytes);
   return copy;
 }
 
@@ -348,7 +350,34 @@ void SafetensorsFile::copy_to(const std::string& tensor, void* to) const {
   const TensorView& found = view(tensor);
   if (found.bytes != 0) {
     std::memcpy(to, found.data, found.bytes);
+    release(found.data, found.bytes);
   }
+}
+
+// What was read is not read again soon, and a checkpoint may be larger than all else.
+void SafetensorsFile::release(const std::uint8_t* first, std::size_t bytes) const {
+  for (const MappedFile& file : contents_->files) {
+    if (file.contains(first)) {
+      file.release(first, bytes);
+    }
+  }
+}
+
+std::optional<std::size_t> SafetensorsFile::find_not_finite(const std::string& tensor) const {
+  constexpr std::size_t kChunk = 1U << 20;  // elements
+  const TensorView& found = view(tensor);
+  const std::size_t count = elements_of(found.shape);
+  std::vector<float> values(std::min(count, kChunk));
+  for (std::size_t first = 0; first < count; first += kChunk) {
+    const std::size_t length = std::min(kChunk, count - first);
+    floats_to(tensor, found.shape, first, length, values.data());
+    const auto end = values.begin() + static_cast<std::ptrdiff_t>(length);
+    const auto bad = std::find_if(values.begin(), end, [](float x) { return !std::isfinite(x); });
+    if (bad != end) {
+      return first + static_cast<std::size_t>(bad - values.begin());
+    }
+  }
+  return std::nullopt;
 }
 
 void SafetensorsFile::floats_to(const std::string& tensor, const Shape& shape, std::size_t first, std::size_t count,
@@ -364,7 +393,8 @@ void SafetensorsFile::floats_to(const std::string& tensor, const Shape& shape, s
       to[i] = to_float(stored);
     }
   };
-  switch (usable_dtype(name(), tensor, found.dtype)) {
+  const Dtype dtype = usable_dtype(name(), tensor, found.dtype);
+  switch (dtype) {
     case Dtype::F32:
       convert(float{}, [](float x) { return x; });
       break;
@@ -386,6 +416,7 @@ void SafetensorsFile::floats_to(const std::string& tensor, const Shape& shape, s
       throw ConfigError(
           fmt::format("{}: tensor '{}' is {}, needed is a floating-point type", name(), tensor, found.dtype));
   }
+  release(found.data + first * bytes_of(dtype), count * bytes_of(dtype));
 }
 
 std::vector<float> SafetensorsFile::read_floats(const std::string& tensor, const Shape& shape) const {

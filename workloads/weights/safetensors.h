@@ -5,6 +5,7 @@
 // tensor.
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ class SafetensorsFile {
   [[nodiscard]] std::vector<float> read_floats(const std::string& tensor, const Shape& shape) const;
   // One row of a matrix [rows, cols], converted likewise, without touching the others.
   void read_float_row(const std::string& tensor, const Shape& shape, std::size_t row, float* to) const;
+  // The first element of a floating-point tensor that is NaN or infinite.
+  [[nodiscard]] std::optional<std::size_t> find_not_finite(const std::string& tensor) const;
   // Exactly this element type and shape.
   template <typename T>
   [[nodiscard]] std::vector<T> read_as(const std::string& tensor, const Shape& shape) const {
@@ -54,6 +57,7 @@ class SafetensorsFile {
 
  private:
   void floats_to(const std::string& tensor, const Shape& shape, std::size_t first, std::size_t count, float* to) const;
+  void release(const std::uint8_t* first, std::size_t bytes) const;
   void check(const std::string& tensor, Dtype dtype, const Shape& shape) const;
   void copy_to(const std::string& tensor, void* to) const;
 

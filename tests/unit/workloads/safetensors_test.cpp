@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <cstring>
+#include <fstream>
+#include <limits>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -244,6 +246,46 @@ TEST(Safetensors, damaged_files_are_read_or_refused) {
   }
   EXPECT_GT(refused, kMutations / 2);
   EXPECT_LT(refused, kMutations);
+}
+
+TEST(Safetensors, finds_the_first_number_that_is_none) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("x.safetensors");
+  Tensor numbers(Dtype::F32, {(1U << 20) + 5});   // more than is looked at in one piece
+  Tensor halves(Dtype::F16, {3});
+  const std::uint16_t infinity = 0xFC00;
+  std::memcpy(halves.bytes.data() + 2, &infinity, sizeof infinity);
+  write_safetensors(path, {{"finite", numbers}, {"halves", halves}});
+  EXPECT_EQ(SafetensorsFile(path).find_not_finite("finite"), std::nullopt);
+  EXPECT_EQ(SafetensorsFile(path).find_not_finite("halves"), 1U);
+  numbers.as<float>()[(1U << 20) + 3] = std::numeric_limits<float>::quiet_NaN();
+  write_safetensors(path, {{"x", numbers}});
+  EXPECT_EQ(SafetensorsFile(path).find_not_finite("x"), (1U << 20) + 3);
+}
+
+// Pages of files that are in this process's memory.
+std::size_t resident_file_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    std::size_t kibibytes = 0;
+    if (word == "RssFile:" && status >> kibibytes) return kibibytes * 1024;
+  }
+  return 0;
+}
+
+TEST(Safetensors, what_was_read_does_not_stay_in_memory) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("x.safetensors");
+  constexpr std::size_t kRows = 8192, kCols = 768;   // 25 MB
+  write_safetensors(path, {{"x", Tensor(Dtype::F32, {kRows, kCols})}});
+  const SafetensorsFile file(path);
+  const std::size_t before = resident_file_bytes();
+  ASSERT_GT(before, 0U);
+  std::vector<float> row(kCols);
+  for (std::size_t r = 0; r < kRows; r += 16) file.read_float_row("x", {kRows, kCols}, r, row.data());
+  (void)file.find_not_finite("x");
+  (void)file.read("x");
+  EXPECT_LT(resident_file_bytes(), before + (1U << 20));
 }
 
 }  // namespace
