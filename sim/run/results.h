@@ -29,7 +29,6 @@ struct MemoryTraffic {
 
 // Comparison of the machine's tensors with the integer reference, and of the output with the float model.
 struct CheckResult {
-  bool of_program = false;                    // not tensors of a model: ranges of memory, their bytes against isa/model
   std::uint64_t boundaries = 0;               // tensors compared
   std::uint64_t elements = 0;
   std::uint64_t mismatches = 0;               // elements that differ
@@ -44,6 +43,7 @@ struct CheckResult {
   std::optional<Float> against_float;         // absent when there is no float model
   std::uint64_t overflows = 0;                // integers that left their range: 0 in a calibrated model
   std::string overflow_text = {};             // which, when there are any
+  bool of_program = false;                    // not tensors of a model: ranges of memory, their bytes against isa/model
 
   [[nodiscard]] bool passed() const {
     return mismatches == 0 && (!against_float || (against_float->cosine >= against_float->min_cosine &&
