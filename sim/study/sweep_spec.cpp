@@ -109,15 +109,15 @@ std::vector<config::MachineConfig> build_machines(const config::MachineConfig& b
 
 }  // namespace
 
-Sweep parse_sweep(const std::string& text, const std::string& name, const SweepMachine& machine) {
+Sweep parse_sweep(const std::string& text, const std::string& name, const SweepMachine& wanted) {
   const yaml::Node root = yaml::parse(text, name);
   root.expect_keys("a sweep", {"machine", "workloads", "timing_only", "grid", "list"});
   Sweep sweep;
   if (const yaml::Node* node = root.find("timing_only")) sweep.timing_only = node->boolean("timing_only");
 
   config::MachineConfig base = config::preset_machine(config::kDefaultPreset);
-  if (!machine.name.empty()) {
-    base = config::load_machine(machine.name);
+  if (!wanted.name.empty()) {
+    base = config::load_machine(wanted.name);
   } else if (const yaml::Node* node = root.find("machine")) {
     try {
       base = config::load_machine(node->text("machine"));
@@ -126,7 +126,7 @@ Sweep parse_sweep(const std::string& text, const std::string& name, const SweepM
     }
   }
   std::vector<Setting> settings;
-  for (const std::string& text_of_one : machine.settings) settings.push_back(config::parse_set(text_of_one));
+  for (const std::string& text_of_one : wanted.settings) settings.push_back(config::parse_set(text_of_one));
   base = config::change_machine(base, settings);
   const yaml::Node* grid = root.find("grid");
   const yaml::Node* list = root.find("list");
@@ -145,6 +145,6 @@ Sweep parse_sweep(const std::string& text, const std::string& name, const SweepM
   return sweep;
 }
 
-Sweep read_sweep(const std::string& path, const SweepMachine& machine) { return parse_sweep(read_file(path), path, machine); }
+Sweep read_sweep(const std::string& path, const SweepMachine& wanted) { return parse_sweep(read_file(path), path, wanted); }
 
 }  // namespace systole::study
