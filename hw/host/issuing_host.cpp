@@ -80,6 +80,7 @@ void IssuingHost::resume(Cycle now) {
 
 void IssuingHost::skip(Cycle now, const Stretch& stretch) {
   SYSTOLE_CHECK(item_start_ != kNever);
+  if (log_.begin == kNever && stretch.begin) log_.begin = now + *stretch.begin;
   for (const std::uint32_t accept : stretch.accepts) log_.accepts.push_back(now + accept);
   for (const std::uint32_t fence : stretch.fences) log_.fences.push_back(now + fence);
   item_ += stretch.items;
@@ -130,16 +131,25 @@ bool IssuingHost::play_command(const isa::Item& item, Cycle now) {
   }
   ledger_.enter(now, State::kBusy);
   out_.push(now, command);
-  if (log_.accepts.empty() && callbacks_.started) callbacks_.started(now);
+  if (log_.begin == kNever) note_work(now);
   log_.accepts.push_back(now);
   ++item_;
   next_item(now + 1);
   return false;
 }
 
+void IssuingHost::book(Cycle now, State state) {
+  if (log_.begin != kNever) ledger_.enter(now, state);
+}
+
+void IssuingHost::note_work(Cycle now) {
+  log_.begin = now;
+  if (callbacks_.started) callbacks_.started(now);
+}
+
 bool IssuingHost::play_gap(const isa::Item& item, Cycle now) {
   if (item.value == 0) return true;
-  ledger_.enter(now, State::kBusy);
+  book(now, State::kBusy);
   ++item_;
   next_item(now + item.value);
   return false;
@@ -149,6 +159,7 @@ bool IssuingHost::prepare_loop(isa::Op op, Cycle now) {
   if (op == isa::Op::kLoopWs) in_loop_ = false;
   if (op != isa::Op::kLoopWsBounds || in_loop_) return false;
   in_loop_ = true;
+  if (log_.begin == kNever) note_work(now);
   ledger_.enter(now, State::kBusy);
   next_item(now + static_cast<Cycle>(params_.cpu.loop_cycles));
   return true;
@@ -159,6 +170,7 @@ bool IssuingHost::play_host_operation(const isa::HostOp& host, Cycle now) {
     access_memory(now);
     return false;
   }
+  if (log_.begin == kNever) note_work(now);
   const std::string place = fmt::format("item {}: {}", item_, host.name);
   isa::HostOperation operation;
   try {
@@ -209,7 +221,7 @@ void IssuingHost::access_memory(Cycle now) {
 
 // The fence begins in item_start_. What cycle c was like is known in c + 1; with the accelerator idle in c the next item starts in c + 1.
 bool IssuingHost::play_fence(Cycle now) {
-  ledger_.enter(now, State::kFence);
+  book(now, State::kFence);
   if (now == item_start_) {
     wake_at(now + 1);
     return false;

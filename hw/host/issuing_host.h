@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,7 @@ class IssuingHost final : public Unit {
   };
   // All cycles are absolute.
   struct Log {
+    Cycle begin = kNever;          // the first command is accepted, or the first host operation starts
     std::vector<Cycle> accepts;    // one per command
     std::vector<Cycle> fences;     // first cycle, from the fence's start on, in which nothing is busy
     std::vector<Boundary> regions;
@@ -55,7 +57,7 @@ class IssuingHost final : public Unit {
     std::function<void(const Boundary& boundary)> region;
     // Before the first item and after each fence, if given: true holds the host until resume() or skip() in the same cycle.
     std::function<bool(Cycle now)> hold{};
-    // The first command is accepted in this cycle.
+    // The run begins (Log::begin) in this cycle.
     std::function<void(Cycle now)> started{};
   };
   // What happens to a stretch of items, relative to its beginning.
@@ -63,6 +65,7 @@ class IssuingHost final : public Unit {
     std::size_t items = 0;
     Cycle cycles = 0;
     bool holds = true;               // ends behind a fence, with the host held there
+    std::optional<Cycle> begin{};    // the run's begin, if it lies in the stretch
     std::vector<std::uint32_t> accepts;
     std::vector<std::uint32_t> fences;
   };
@@ -106,6 +109,9 @@ class IssuingHost final : public Unit {
   bool play_fence(Cycle now);
   bool play_host_operation(const isa::HostOp& host, Cycle now);
   void access_memory(Cycle now);
+  void note_work(Cycle now);
+  // What comes before the run's begin is no part of its account.
+  void book(Cycle now, State state);
   // The cycles in which the CPU computes the words of a loop, once per loop.
   bool prepare_loop(isa::Op op, Cycle now);
   [[nodiscard]] Command decode(const isa::Instruction& instruction, Cycle now) const;

@@ -314,6 +314,7 @@ MachineResult Machine::run_in_turns(const isa::Program& program, Machine& other)
       stretch.items = active->host.next() - first;
       stretch.cycles = now - begin;
       stretch.holds = active->host.held();
+      if (const Cycle started = active->host.log().begin; started != kNever && started >= begin) stretch.begin = started - begin;
       for (std::size_t i = accepts; i < active->host.log().accepts.size(); ++i) stretch.accepts.push_back(static_cast<std::uint32_t>(active->host.log().accepts[i] - begin));
       for (std::size_t i = fences; i < active->host.log().fences.size(); ++i) stretch.fences.push_back(static_cast<std::uint32_t>(active->host.log().fences[i] - begin));
       std::vector<std::uint64_t> counts = after.counts();
@@ -337,7 +338,7 @@ MachineResult Machine::run_in_turns(const isa::Program& program, Machine& other)
 MachineResult Machine::result() {
   Parts& p = *parts_;
   const IssuingHost::Log& log = p.host.log();
-  const Cycle origin = log.accepts.empty() ? 0 : log.accepts.front();
+  const Cycle origin = log.begin == kNever ? 0 : log.begin;
   const Cycle end = log.fences.empty() ? log.end : log.fences.back();
   MachineResult result;
   result.origin = origin;
@@ -368,7 +369,10 @@ MachineResult Machine::result() {
     std::vector<UnitAccount> list;
     for (std::size_t u = 0; u < ledgers.size(); ++u) {
       std::vector<std::uint64_t> cycles = to[u];
-      for (std::size_t s = 0; s < cycles.size(); ++s) cycles[s] -= from[u][s];
+      for (std::size_t s = 0; s < cycles.size(); ++s) {
+        SYSTOLE_CHECK(cycles[s] >= from[u][s]);
+        cycles[s] -= from[u][s];
+      }
       list.push_back(account_of(*ledgers[u], cycles));
     }
     return list;

@@ -112,10 +112,9 @@ class ProgramFollower final : public Follower {
 
 bool is_text(const std::string& name) { return std::filesystem::path(name).extension() == ".s"; }
 
-// Adds a fence at the end, where there is none, and a region for what has none.
-void complete(isa::Program& program) {
+// Gives a region to what stands before the first one.
+void name_beginning(isa::Program& program) {
   const auto is_region = [](const isa::Item& item) { return item.kind == isa::ItemKind::kRegion; };
-  if (program.items.back().kind != isa::ItemKind::kFence) program.fence();
   if (is_region(program.items.front())) return;
   const bool none = std::none_of(program.items.begin(), program.items.end(), is_region);
   program.regions.push_back({none ? "program" : "start", 0});
@@ -134,11 +133,12 @@ class ProgramWorkload final : public Workload {
                                     program_.encoding.revision));
     }
     geometry_.loop_conv_encoding = program_.encoding.loop_conv;
+    if (program_.items.back().kind != isa::ItemKind::kFence) program_.fence();
     for (const isa::Finding& finding : isa::check_legality(program_, geometry_)) {
       if (finding.severity == isa::Finding::Severity::kError) throw ModelError(name, finding.instruction, fmt::format("item {}: {}", finding.item, finding.what));
-      warnings_.push_back(isa::to_string(finding));
+      warnings_.push_back(fmt::format("item {}: {} ({})", finding.item, finding.what, finding.instruction));
     }
-    complete(program_);
+    name_beginning(program_);
   }
 
   [[nodiscard]] std::uint64_t seq() const override { return 0; }

@@ -72,6 +72,27 @@ TEST(RunProgram, items_before_the_first_region_have_one) {
   EXPECT_EQ(result(directory.write("q.s", "flush\n")).at("regions").at(0).at("name"), "program");
 }
 
+// The run begins with what the CPU does first, as far as it is work.
+TEST(RunProgram, host_operations_before_the_first_command_count) {
+  const TemporaryDirectory directory;
+  const std::string host = ".segment 0x80000000\n  .fill 256 int32 -100 100 3\n.host dequantise32 4 16 0x80000000 64 0 0 0x80001000 64 0x3f800000 0\n";
+  const Json first = result(directory.write("a.s", host + "flush\n"));
+  const Json second = result(directory.write("b.s", "flush\n.fence\n" + host + "flush\n"));
+  const Json late = result(directory.write("c.s", ".gap 500\n.fence\n.gap 3\n" + host + "flush\n"));
+  EXPECT_EQ(late.at("cycles"), first.at("cycles"));
+  for (const Json& json : {first, second, late}) {
+    const Json& unit = json.at("units").at("host");
+    std::uint64_t sum = unit.at("busy").get<std::uint64_t>() + unit.at("idle").get<std::uint64_t>();
+    for (const auto& stall : unit.at("stall")) {
+      EXPECT_LE(stall, json.at("cycles"));
+      sum += stall.get<std::uint64_t>();
+    }
+    EXPECT_EQ(sum, json.at("cycles"));
+  }
+  EXPECT_EQ(first.at("units").at("host").at("stall").at("host_operation"), second.at("units").at("host").at("stall").at("host_operation"));
+  EXPECT_EQ(first.at("checks").at("elements"), 256);
+}
+
 TEST(RunProgram, what_cannot_run_is_refused) {
   const TemporaryDirectory directory;
   const auto outcome = [&](const std::string& text, const std::vector<std::string>& options = {}) {
