@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "float_nonlinear.h"
+#include "trained_like.h"
 #include "workloads/quantise/accuracy.h"
 #include "workloads/quantise/constants.h"
 #include "workloads/quantise/quantiser.h"
@@ -79,6 +80,38 @@ INSTANTIATE_TEST_SUITE_P(Of, Accuracy,
                                          Case{"gpt2_128", "gpt2", 128, 12, kDeferred, 0.997, 23, 0.15},
                                          Case{"gpt2_layer_512", "gpt2", 512, 1, kDeferred, 0.996, 21.5, 0.15},
                                          Case{"gpt2_512", "gpt2", 512, 12, kDeferred, 0.997, 23, 0.15}),
+                         [](const auto& info) { return info.param.name; });
+
+// Weights with the traits of trained ones. Only direction and energy are promised: single values above the calibrated range saturate.
+struct Stress {
+  const char* name;
+  const char* model;
+  std::size_t sequence, layers;
+  double cosine, sqnr_db;
+};
+
+std::ostream& operator<<(std::ostream& out, const Stress& s) { return out << s.name; }
+
+class TrainedLike : public testing::TestWithParam<Stress> {};
+
+TEST_P(TrainedLike, weights_stay_close_to_float) {
+  const Stress& s = GetParam();
+  ModelConfig config = find_model(s.model);
+  config.layers = s.layers;
+  const TrainedLikeWeights weights(config, 1);
+  const Outcome outcome = evaluate_model(weights, options_for(s.sequence, s.layers));
+  EXPECT_GE(outcome.output.cosine(), s.cosine);
+  EXPECT_GE(outcome.output.sqnr_db(), s.sqnr_db);
+  EXPECT_EQ(outcome.overflows.total(), 0U);
+  if (s.layers != 1) return;
+  const auto tokens = random_tokens(config, s.sequence, 1, kUnseen);
+  EXPECT_LE(accuracy_with_float_nonlinear(weights, 1, tokens).sqnr_db() - outcome.output.sqnr_db(), 1.0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, TrainedLike,
+                         testing::Values(Stress{"bert_layer_128", "bert-base", 128, 1, 0.996, 22}, Stress{"bert_layer_512", "bert-base", 512, 1, 0.996, 22},
+                                         Stress{"bert_128", "bert-base", 128, 12, 0.94, 9.5}, Stress{"gpt2_layer_128", "gpt2", 128, 1, 0.994, 19.5},
+                                         Stress{"gpt2_layer_512", "gpt2", 512, 1, 0.994, 19.5}, Stress{"gpt2_128", "gpt2", 128, 12, 0.975, 13}),
                          [](const auto& info) { return info.param.name; });
 
 // What integer softmax, GELU and LayerNorm cost beside int8 products, with the same weights.
