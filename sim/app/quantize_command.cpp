@@ -134,7 +134,7 @@ int run_quantize(const Words& words) {
   workloads::reference::evaluate(model, inputs, sink, overflows);
   if (!arguments.has("vectors")) vectors.clear();
   if (!arguments.has("no-embeddings")) vectors.merge(workloads::embedding_tensors(*source));
-  workloads::save_quantised_model(output, model, vectors);
+  workloads::save_quantised_model(output, model, std::move(vectors));
   phase.clear();
 
   if (!arguments.has("quiet") && json != "-") {

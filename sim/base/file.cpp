@@ -58,10 +58,16 @@ bool write_all(const Descriptor& file, std::string_view bytes) {
   return true;
 }
 
-void write_to_device(const std::string& path, std::string_view bytes) {
+using Parts = std::vector<std::string_view>;
+
+bool write_all(const Descriptor& file, const Parts& parts) {
+  return std::all_of(parts.begin(), parts.end(), [&](std::string_view part) { return write_all(file, part); });
+}
+
+void write_to_device(const std::string& path, const Parts& parts) {
   Descriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file.ok()) fail(path, std::string("cannot open: ") + std::strerror(errno));
-  if (!write_all(file, bytes) || !file.close_now()) fail(path, std::string("cannot write: ") + std::strerror(errno));
+  if (!write_all(file, parts) || !file.close_now()) fail(path, std::string("cannot write: ") + std::strerror(errno));
 }
 
 // A new file beside `path`, open for writing; `temporary` becomes its name.
@@ -133,8 +139,10 @@ std::string read_file(const std::string& path) {
   return bytes;
 }
 
-void write_atomically(const std::string& path, std::string_view bytes) {
-  if (is_device(path)) return write_to_device(path, bytes);
+void write_atomically(const std::string& path, std::string_view bytes) { write_atomically(path, Parts{bytes}); }
+
+void write_atomically(const std::string& path, const Parts& parts) {
+  if (is_device(path)) return write_to_device(path, parts);
   std::string temporary;
   Descriptor file(create_beside(path, temporary));
   const auto give_up = [&](const char* what) {
@@ -142,7 +150,7 @@ void write_atomically(const std::string& path, std::string_view bytes) {
     unlink(temporary.c_str());
     fail(path, std::string(what) + ": " + std::strerror(reason));
   };
-  if (!write_all(file, bytes)) give_up("cannot write");
+  if (!write_all(file, parts)) give_up("cannot write");
   // mkstemp makes private files; an output file gets the permissions that the user's mask allows.
   const mode_t mask = umask(0);
   umask(mask);

@@ -514,8 +514,8 @@ QuantisedFile load_quantised_file(const SafetensorsFile& file) {
   return loaded;
 }
 
-void save_quantised_model(const std::string& path, const QuantisedModel& model, const TensorMap& vectors) {
-  TensorMap tensors = vectors;
+void save_quantised_model(const std::string& path, const QuantisedModel& model, TensorMap vectors) {
+  TensorMap& tensors = vectors;
   Writer writer(tensors);
   if (model.architecture == Architecture::CrossAttention) {
     writer.put("q.", "at", "", model.layers.at(0).attention, model.probability_form);

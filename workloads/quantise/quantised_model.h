@@ -161,7 +161,7 @@ struct QuantisedFile {
 [[nodiscard]] QuantisedFile load_quantised_file(const std::string& path);
 [[nodiscard]] QuantisedFile load_quantised_file(const SafetensorsFile& file);
 // Writes to a temporary file, then renames.
-void save_quantised_model(const std::string& path, const QuantisedModel& model, const TensorMap& vectors = {});
+void save_quantised_model(const std::string& path, const QuantisedModel& model, TensorMap vectors = {});
 
 [[nodiscard]] const char* name_of(NormForm form);         // "affine" "fold"
 [[nodiscard]] const char* name_of(ProbabilityForm form);  // "defer" "calib" "127"

@@ -459,14 +459,11 @@ void write_safetensors(const std::string& path, const std::map<std::string, Tens
   text.append((kHeaderAlignment - text.size() % kHeaderAlignment) % kHeaderAlignment, ' ');
 
   const std::uint64_t header_bytes = text.size();
-  std::string bytes;
-  bytes.reserve(sizeof header_bytes + text.size() + offset);
-  bytes.append(reinterpret_cast<const char*>(&header_bytes), sizeof header_bytes);
-  bytes += text;
+  std::vector<std::string_view> parts = {{reinterpret_cast<const char*>(&header_bytes), sizeof header_bytes}, text};
   for (const auto* entry : order) {
-    bytes.append(reinterpret_cast<const char*>(entry->second.bytes.data()), entry->second.bytes.size());
+    parts.emplace_back(reinterpret_cast<const char*>(entry->second.bytes.data()), entry->second.bytes.size());
   }
-  write_atomically(path, bytes);
+  write_atomically(path, parts);
 }
 
 }  // namespace systole::workloads
