@@ -599,9 +599,7 @@ void ExecuteController::residual_of_operation(Residual& r, MeshOp& op) {
   r(op.rows);
   r(op.live);
   residual_of(r, op.tag);
-  r(op.instruction.funct);
-  r(op.instruction.rs1);
-  r(op.instruction.rs2);
+  residual_of(r, op.instruction);
   r.sequence(op.sequence);
 }
 
@@ -633,7 +631,7 @@ void ExecuteController::residual(Residual& r) {
     r(compute_flips_);
     for (unsigned x = 0; x < kOperands; ++x) {
       if ((live_ & bit(x)) == 0) continue;
-      r(fetch_[x].row);
+      r.operand(fetch_[x].row);
       r(fetch_[x].rows);
       r(fetch_[x].cols);
     }

@@ -56,6 +56,7 @@ class ExecuteController : public Unit {
 
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
   [[nodiscard]] const ExecuteCounters& counters() const { return counters_; }
+  [[nodiscard]] std::uint32_t a_stride() const { return a_stride_; }
 
  private:
   enum class State : std::uint8_t { kWait, kCompute, kFlush, kFlushing };

@@ -221,7 +221,7 @@ void LoopWs::emit(Cycle now, LoopStage stage) {
       load(load_d_, isa::Op::kMvin3);
       break;
     case kStageExecute:
-      if (on_weights_ && execute_.brings_weights() && execute_.operations() >= on_weights_from_) on_weights_(execute_.sequence());
+      if (on_weights_ && execute_.brings_weights() && execute_.operations() >= on_weights_from_) on_weights_();
       command.op = execute_.op();
       command.instruction = execute_.command(format_, dim);
       command.sequence = execute_.sequence();

@@ -17,13 +17,13 @@ class LoopWs final : public LoopUnroller {
 
   // Of a configured loop only its number is visited: what it is configured with, the program says (hw/top/work_reader.h).
   void residual(Residual& r) override;
-  // `notify` is told the number of a loop of at least `operations` tile operations with each preload that brings weights: a good moment to
-  // look at the machine inside a loop.
-  void on_weights(std::function<void(std::uint32_t sequence)> notify, std::uint64_t operations) {
+  // `notify` is called in a loop of at least `operations` tile operations with each preload that brings weights: a good moment to look at the
+  // machine inside a loop.
+  void on_weights(std::function<void()> notify, std::uint64_t operations) {
     on_weights_ = std::move(notify);
     on_weights_from_ = operations;
   }
-  [[nodiscard]] std::uint32_t executes() const { return execute_.sequence(); }
+  [[nodiscard]] const LoopWsExecute& execution() const { return execute_; }
 
  private:
   [[nodiscard]] bool takes(isa::Op op) const override;
@@ -67,7 +67,7 @@ class LoopWs final : public LoopUnroller {
   std::uint32_t bias_base_ = 0;        // accumulator half of the next loop, as each stage sees it
   std::uint32_t execute_base_ = 0;
   std::uint32_t store_base_ = 0;
-  std::function<void(std::uint32_t)> on_weights_;
+  std::function<void()> on_weights_;
   std::uint64_t on_weights_from_ = 0;
 };
 

@@ -65,14 +65,26 @@ isa::Instruction LoopWsExecute::command(const OperandFormat& format, std::uint32
   const std::uint32_t j_size = short_tile(dim, j_ == loop.max_j - 1, loop.pad_j);
   const std::uint32_t k_size = short_tile(dim, k_ == loop.max_k - 1, loop.pad_k);
   if (state_ == State::kPreload) {
-    const std::uint64_t b_tile = loop.b_transpose ? std::uint64_t{j_} * loop.max_k + k_ : std::uint64_t{k_} * loop.max_j + j_;
     const std::uint64_t c_tile = std::uint64_t{i_} * loop.max_j + j_;
-    const std::uint32_t weights = i_ == 0 ? format.scratchpad(request_.b_start + b_tile * dim) : format.garbage();
+    const std::uint32_t weights = i_ == 0 ? format.scratchpad(request_.b_start + b_tile(k_, j_) * dim) : format.garbage();
     const std::uint32_t out = format.accumulator(request_.c_start + c_tile * dim, loop.ex_accumulate || k_ != 0, false);
     return format.preload(weights, j_size, k_size, out, j_size, i_size);
   }
-  const std::uint64_t a_tile = loop.a_transpose ? std::uint64_t{k_} * loop.max_i + i_ : std::uint64_t{i_} * loop.max_k + k_;
-  return format.compute(i_ == 0, format.scratchpad(request_.a_start + a_tile * dim), k_size, i_size, dim, dim);
+  return format.compute(i_ == 0, format.scratchpad(request_.a_start + a_tile(i_, k_) * dim), k_size, i_size, dim, dim);
+}
+
+bool LoopWsExecute::keeps_banks(std::uint32_t from, std::uint32_t to, const Banks& banks) const {
+  const auto keeps = [&](std::uint64_t first, std::uint64_t last) {
+    const std::uint64_t end = last + banks.operand_rows;
+    return end <= banks.rows && first / banks.bank_rows == (end - 1) / banks.bank_rows;
+  };
+  for (std::uint32_t i = 0; i < request_.loop.max_i; ++i) {
+    if (!keeps(request_.a_start + a_tile(i, from) * banks.dim, request_.a_start + a_tile(i, to) * banks.dim)) return false;
+  }
+  for (std::uint32_t j = 0; j < request_.loop.max_j; ++j) {
+    if (!keeps(request_.b_start + b_tile(from, j) * banks.dim, request_.b_start + b_tile(to, j) * banks.dim)) return false;
+  }
+  return true;
 }
 
 void LoopWsExecute::advance() {

@@ -102,6 +102,16 @@ class LoopWsExecute {
   [[nodiscard]] isa::Op op() const;
   [[nodiscard]] std::uint64_t operations() const { return std::uint64_t{request_.loop.max_i} * request_.loop.max_j * request_.loop.max_k; }
   [[nodiscard]] bool brings_weights() const { return state_ == State::kPreload && i_ == 0; }
+  // A round is a step of k: it does what the round before did, one tile further on in A and B.
+  [[nodiscard]] std::uint32_t rounds() const { return request_.loop.max_k; }
+  struct Banks {
+    std::uint64_t bank_rows = 0;
+    std::uint64_t rows = 0;          // of the scratchpad
+    std::uint32_t dim = 0;
+    std::uint32_t operand_rows = 0;  // from the first to the last row of a tile
+  };
+  // From round `from` to round `to` the operands of every operation lie in the same banks of the scratchpad.
+  [[nodiscard]] bool keeps_banks(std::uint32_t from, std::uint32_t to, const Banks& banks) const;
   [[nodiscard]] isa::Instruction command(const OperandFormat& format, std::uint32_t dim) const;
   void advance();
   // The loop of a slot is visited by who holds the slots.
@@ -110,7 +120,7 @@ class LoopWsExecute {
     r(state_);
     r(i_);
     r(j_);
-    r(k_);
+    r.round(k_);
     if (idle()) return;
     for (std::uint64_t* start : {&request_.a_start, &request_.b_start, &request_.c_start}) r(*start);
     r(request_.skip);
@@ -119,6 +129,13 @@ class LoopWsExecute {
 
  private:
   enum class State : std::uint8_t { kIdle, kPreload, kCompute };
+  [[nodiscard]] std::uint64_t a_tile(std::uint32_t i, std::uint32_t k) const {
+    return request_.loop.a_transpose ? std::uint64_t{k} * request_.loop.max_i + i : std::uint64_t{i} * request_.loop.max_k + k;
+  }
+  [[nodiscard]] std::uint64_t b_tile(std::uint32_t k, std::uint32_t j) const {
+    return request_.loop.b_transpose ? std::uint64_t{j} * request_.loop.max_k + k : std::uint64_t{k} * request_.loop.max_j + j;
+  }
+
   Request request_;
   State state_ = State::kIdle;
   std::uint32_t i_ = 0, j_ = 0, k_ = 0;

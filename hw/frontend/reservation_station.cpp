@@ -292,8 +292,8 @@ void ReservationStation::residual_of_queue(Residual& r, Queue& queue) {
     residual_of(r, entry.command);
     for (OperandRange* range : {&entry.operands.a, &entry.operands.b}) {
       r(range->valid);
-      r(range->start);
-      r(range->end);
+      r.operand(range->start);
+      r.operand(range->end);
     }
     r(entry.operands.a_is_destination);
     r(entry.completes_on_issue);

@@ -39,6 +39,17 @@ inline void residual_of(Residual& r, RobId& id) {
   r(id.queue);
   r(id.index);
 }
+// The operands of a command for the array: an address in the lower half of each word.
+inline void residual_of(Residual& r, isa::Instruction& instruction) {
+  r(instruction.funct);
+  for (std::uint64_t* word : {&instruction.rs1, &instruction.rs2}) {
+    auto address = static_cast<std::uint32_t>(*word);
+    auto sizes = static_cast<std::uint32_t>(*word >> 32);
+    r.operand(address);
+    r(sizes);
+    *word = std::uint64_t{sizes} << 32 | address;
+  }
+}
 // A command of the host that was not changed on its way is known by its number. Of others the instruction is compared, which must not name
 // main memory.
 inline void residual_of(Residual& r, Command& command) {
@@ -50,9 +61,7 @@ inline void residual_of(Residual& r, Command& command) {
     return;
   }
   r.rest(isa::queue_of(command.op) == isa::Queue::kExecute);
-  r(command.instruction.funct);
-  r(command.instruction.rs1);
-  r(command.instruction.rs2);
+  residual_of(r, command.instruction);
 }
 inline void residual_of(Residual& r, IssuedCommand& issued) {
   residual_of(r, issued.command);

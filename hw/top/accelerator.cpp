@@ -255,6 +255,15 @@ void Accelerator::set_zero_sums(const ZeroSums* zero_sums) {
   if (normaliser_) normaliser_->set_zero_sums(zero_sums);
 }
 
+LoopWsExecute::Banks Accelerator::operand_banks() const {
+  LoopWsExecute::Banks banks;
+  banks.bank_rows = static_cast<std::uint64_t>(scratchpad_bank_rows(params_));
+  banks.rows = static_cast<std::uint64_t>(scratchpad_rows(params_));
+  banks.dim = static_cast<std::uint32_t>(params_.array.dim);
+  banks.operand_rows = (banks.dim - 1) * std::max(execute_controller_->a_stride(), std::uint32_t{1}) + 1;
+  return banks;
+}
+
 bool Accelerator::memory_is_quiet(Cycle now) const {
   return !channels_->reader_busy.at(now + 1) && !channels_->writer_busy.at(now + 1) && !mvout_queues_->busy.at(now + 1);
 }

@@ -58,6 +58,7 @@ class Accelerator final : public sc_core::sc_module {
   void residual(Residual& r);
   // The loop that commands for the array come from; and who wants to know when a block of its weights begins (hw/frontend/loop_ws.h).
   [[nodiscard]] LoopWs& loop_ws() { return *loop_ws_; }
+  [[nodiscard]] LoopWsExecute::Banks operand_banks() const;
   // Nothing from or to memory is under way in the next cycle, as far as can be told in a glance.
   [[nodiscard]] bool memory_is_quiet(Cycle now) const;
 

@@ -13,6 +13,7 @@
 #include "hw/top/hazard_texts.h"
 #include "hw/top/memory_counters.h"
 #include "hw/top/skip_ahead.h"
+#include "hw/top/steady_loop.h"
 #include "hw/top/work_reader.h"
 
 namespace systole::hw {
@@ -169,27 +170,32 @@ struct Machine::Parts {
     if (holds) scheduler.request_pause();
     return holds;
   }
-  // Has scheduler.on_pause() called in front of pieces, and in the loops that `wants` names.
-  void stop_at_pieces(const isa::Program& program, std::function<bool(std::uint32_t loop)> wants) {
+  // Has scheduler.on_pause() called in front of pieces, and in loops when `wants` says so.
+  void stop_at_pieces(const isa::Program& program, std::function<bool()> wants) {
     for (const isa::Item& item : program.items) {
       if (item.kind == isa::ItemKind::kCommand) host_commands.push_back(&item.instruction);
     }
     holds = true;
-    accelerator.loop_ws().on_weights([this, wants = std::move(wants)](std::uint32_t loop) {
-      if (wants(loop) && accelerator.memory_is_quiet(scheduler.now())) scheduler.request_pause();
+    accelerator.loop_ws().on_weights([this, wants = std::move(wants)] {
+      if (wants() && accelerator.memory_is_quiet(scheduler.now())) scheduler.request_pause();
     }, options.look_into_loops_of);
   }
   void start_skipping(const isa::Program& program) {
     const std::string refusal = cannot_skip_ahead(params, options, memory, program);
     if (!refusal.empty()) throw ConfigError("skip-ahead: " + refusal);
     skip_ahead = std::make_unique<SkipAhead>(WorkReader(params, memory, program, options.zero_sums), program, scheduler, host, boundaries, options.max_cycles,
-                                             SkipAhead::Hooks{[this](Residual& r) { visit(r); }, [this](Cycle now) { return totals(now); }, [this] { return accelerator.loop_ws().executes(); }});
-    stop_at_pieces(program, [this](std::uint32_t loop) { return skip_ahead->wants(loop); });
+                                             SkipAhead::Hooks{[this](Residual& r) { visit(r); }, [this](Cycle now) { return totals(now); }, [this] { return accelerator.loop_ws().execution().sequence(); }});
+    const LoopWsExecute& execution = accelerator.loop_ws().execution();
+    steady_loop = std::make_unique<SteadyLoop>(scheduler, host, execution, options.max_cycles,
+                                               SteadyLoop::Hooks{[this](Residual& r) { visit(r); }, [this] { return accelerator.operand_banks(); }});
+    stop_at_pieces(program, [this, &execution] { return skip_ahead->wants(execution.sequence()) || steady_loop->wants(); });
     scheduler.on_pause([this](Cycle now) {
       if (hazards.any()) {
         scheduler.stop();
       } else {
-        skip_ahead->at(now);
+        const LoopWsExecute& execution = accelerator.loop_ws().execution();
+        if (host.held() || skip_ahead->wants(execution.sequence())) now = skip_ahead->at(now);
+        if (!host.held() && steady_loop->wants()) steady_loop->at(now);
       }
     });
   }
@@ -213,6 +219,7 @@ struct Machine::Parts {
   std::vector<RegionStart> boundaries;
   bool host_works = false;
   std::unique_ptr<SkipAhead> skip_ahead;
+  std::unique_ptr<SteadyLoop> steady_loop;
   bool holds = false;                   // the host, behind every fence
   std::vector<const isa::Instruction*> host_commands;   // by number, with `holds`
 };
@@ -288,7 +295,7 @@ MachineResult Machine::run_in_turns(const isa::Program& program, Machine& other)
   Parts* resting = other.parts_.get();
   for (Parts* p : {active, resting}) {
     SYSTOLE_CHECK(p->options.scheduler == SchedulerMode::kFast && p->options.timing_only && !p->options.skip_ahead);
-    p->stop_at_pieces(program, [](std::uint32_t) { return true; });
+    p->stop_at_pieces(program, [] { return true; });
     p->host.start(program);
     SYSTOLE_CHECK(p->scheduler.run_to_pause());
   }
@@ -355,6 +362,7 @@ MachineResult Machine::result() {
   if (p.skip_ahead) {
     if (!result.warnings.empty() && p.params.sfu.iexp_as_igelu == 0) throw SkipAbandoned{result.warnings.front()};
     result.skipped = p.skip_ahead->counts();
+    result.skipped->rounds = p.steady_loop->rounds_passed();
   }
   if (p.soc != nullptr) {
     p.soc->drain();

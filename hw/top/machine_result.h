@@ -41,6 +41,7 @@ struct SkipCounts {
   std::uint64_t repeated = 0;
   Cycle simulated_cycles = 0;
   Cycle repeated_cycles = 0;
+  std::uint64_t rounds = 0;      // of loops, gone through at once (hw/top/steady_loop.h)
 };
 
 struct MachineResult {

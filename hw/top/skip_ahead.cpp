@@ -38,7 +38,7 @@ SkipAhead::SkipAhead(WorkReader reader, const isa::Program& program, Scheduler& 
   }
 }
 
-void SkipAhead::at(Cycle now) {
+Cycle SkipAhead::at(Cycle now) {
   for (;;) {
     Residual state(now);
     hooks_.visit(state);
@@ -60,6 +60,7 @@ void SkipAhead::at(Cycle now) {
     break;
   }
   if (host_.held()) host_.resume(now);
+  return now;
 }
 
 // Inside a loop: what the loop was configured with. What is in front of the loop before it is done.

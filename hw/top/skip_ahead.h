@@ -38,8 +38,8 @@ class SkipAhead {
 
   // Whether at() is to be called inside this loop.
   [[nodiscard]] bool wants(std::uint32_t loop) const { return loop != loop_; }
-  // Between two cycles, with the host held in front of its next item, or inside a loop.
-  void at(Cycle now);
+  // Between two cycles, with the host held in front of its next item, or inside a loop. Returns the cycle that it is afterwards.
+  Cycle at(Cycle now);
 
   [[nodiscard]] const SkipCounts& counts() const { return counts_; }
 

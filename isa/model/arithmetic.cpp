@@ -1,8 +1,31 @@
 #include "isa/model/arithmetic.h"
 
 #include <cmath>
+#include <cstring>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 namespace systole::isa::model {
+
+// Clipping is as likely as not, so branches would be mispredicted.
+void scale_row(const std::int32_t* x, int count, float scale, std::int8_t* out) {
+  int i = 0;
+#ifdef __SSE2__
+  const __m128 factor = _mm_set1_ps(scale);
+  const __m128 top = _mm_set1_ps(127.0f), bottom = _mm_set1_ps(-128.0f), round = _mm_set1_ps(12582912.0f);
+  for (; i + 4 <= count; i += 4) {
+    __m128 y = _mm_mul_ps(_mm_cvtepi32_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i))), factor);
+    y = _mm_max_ps(_mm_min_ps(y, top), bottom);   // the second operand when the first is NaN
+    const __m128i words = _mm_cvttps_epi32(_mm_sub_ps(_mm_add_ps(y, round), round));
+    const __m128i bytes = _mm_packs_epi16(_mm_packs_epi32(words, words), words);
+    const int four = _mm_cvtsi128_si32(bytes);
+    std::memcpy(out + i, &four, 4);
+  }
+#endif
+  for (; i < count; ++i) out[i] = scale_to_int8(x[i], scale);
+}
 
 std::int32_t igelu(std::int32_t q, std::int32_t qb, std::int32_t qc, bool& wrapped) {
   const auto low = [&wrapped](std::int64_t exact) {

@@ -50,6 +50,8 @@ namespace systole::isa::model {
 [[nodiscard]] inline std::int8_t scale_to_int8(std::int32_t x, float scale) {
   return round_to_int8(static_cast<float>(x) * scale);
 }
+// A row of them.
+void scale_row(const std::int32_t* x, int count, float scale, std::int8_t* out);
 [[nodiscard]] inline std::int32_t scale_to_int32(std::int32_t x, float scale) {
   return round_to_int32(static_cast<float>(x) * scale);
 }

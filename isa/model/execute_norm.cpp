@@ -235,7 +235,7 @@ void Model::read_activated(LocalAddress local, int cols, std::int8_t* out) {
   switch (activation) {
     case Activation::kNone:
     case Activation::kRelu:
-      for (int i = 0; i < cols; ++i) out[i] = model::scale_to_int8(words[i], store.scale);
+      model::scale_row(words, cols, store.scale, out);
       return;
     case Activation::kLayerNorm:
       read_shifted(row, cols, x);
@@ -264,7 +264,7 @@ void Model::read_activated(LocalAddress local, int cols, std::int8_t* out) {
     case Activation::kRowScale: {
       require(geometry_.extensions.deferred_softmax, "deferred_softmax");
       const float scale = state_.row_scales[row_scale_index(row, local.row_group(row_bits_))] * store.scale;
-      for (int i = 0; i < cols; ++i) out[i] = model::scale_to_int8(words[i], scale);
+      model::scale_row(words, cols, scale, out);
       return;
     }
     case Activation::kLayerNormAffine: {

@@ -7,6 +7,8 @@
 //   r.time(stamp)       a cycle, compared by its distance from now; those further back than any unit looks are all the same
 //   r.since(stamp)      a cycle of which any distance matters: the beginning of something under way
 //   r.sequence(number)  of a host's command, compared by its distance from the next one's
+//   r.operand(row)      local address of an operand: the only thing that differs between two rounds of a loop (hw/top/steady_loop.h); and
+//   r.round(number)     the number of the round
 //   r.named(kind, word) a word that matters only by what it is equal to: it may be another one in another place (see Name)
 //   r.setting(s, word)  a register that commands set: it matters only to work that uses it before setting it
 //   r.count(counter)    a count that only grows; a change is added to whatever it is elsewhere
@@ -74,6 +76,9 @@ class Residual {
   [[nodiscard]] bool loads() const { return loads_; }
   [[nodiscard]] bool at_rest() const { return at_rest_; }
   [[nodiscard]] const std::vector<std::uint64_t>& words() const { return words_; }
+  // Places in words() that hold addresses of operands, and the number of the round.
+  [[nodiscard]] const std::vector<std::size_t>& operands() const { return operands_; }
+  [[nodiscard]] const std::vector<std::size_t>& rounds() const { return rounds_; }
   [[nodiscard]] const std::vector<Named>& names() const { return names_; }
   [[nodiscard]] const std::vector<std::uint64_t>& counts() const { return counts_; }
   // A load has used everything.
@@ -109,6 +114,14 @@ class Residual {
     std::uint32_t distance = accepted_ - number;
     (*this)(distance);
     if (loads_) number = accepted_ - distance;
+  }
+  void operand(std::uint32_t& row) {
+    if (!loads_) operands_.push_back(words_.size());
+    (*this)(row);
+  }
+  void round(std::uint32_t& number) {
+    if (!loads_) rounds_.push_back(words_.size());
+    (*this)(number);
   }
   template <class T>
   void setting(Setting setting, T& field) {
@@ -147,6 +160,8 @@ class Residual {
   std::vector<std::uint64_t> words_;
   std::vector<Named> names_;
   std::vector<std::uint64_t> counts_;
+  std::vector<std::size_t> operands_;
+  std::vector<std::size_t> rounds_;
   std::size_t next_word_ = 0;
   std::size_t next_name_ = 0;
   std::size_t next_count_ = 0;

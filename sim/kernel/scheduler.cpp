@@ -84,14 +84,19 @@ void Scheduler::spawn() {
       e->wheel.set_alarm(
           [](void* owner, Cycle at) {
             Entity& woken = *static_cast<Entity*>(owner);
-            if (woken.running || at >= woken.armed) return;
-            woken.armed = at;
-            const sc_core::sc_time when = woken.scheduler->time_of(at);
-            woken.event.notify(when > sc_core::sc_time_stamp() ? when - sc_core::sc_time_stamp() : sc_core::SC_ZERO_TIME);
+            if (!woken.running && at < woken.armed) woken.scheduler->arm(woken, at);
           },
           e);
     }
   }
+}
+
+// SystemC's kernel calls the entity in the cycle `at`, or at once when that has begun. In whole ticks, because sc_time computes in double.
+void Scheduler::arm(Entity& entity, Cycle at) {
+  entity.armed = at;
+  const sc_dt::uint64 when = origin_.value() + at * period_.value();
+  const sc_dt::uint64 now = sc_core::sc_time_stamp().value();
+  entity.event.notify(when > now ? sc_core::sc_time::from_value(when - now) : sc_core::SC_ZERO_TIME);
 }
 
 void Scheduler::activate(Entity& entity) {
@@ -153,9 +158,7 @@ void Scheduler::advance_fast(Entity& entity) {
     if (mode_ == SchedulerMode::kEveryCycle && entity.wheel.now() + 1 < next) next = entity.wheel.now() + 1;
     // A notification of this very time (a request that has just left for a TLM target) comes first.
     if (sc_core::sc_pending_activity_at_current_time()) {
-      const sc_core::sc_time when = time_of(next);
-      entity.armed = next;
-      entity.event.notify(when > sc_core::sc_time_stamp() ? when - sc_core::sc_time_stamp() : sc_core::SC_ZERO_TIME);
+      arm(entity, next);
       return;
     }
     // Nothing foreign can happen before SystemC's own next event, so running ahead up to it is exact.
@@ -210,8 +213,9 @@ void Scheduler::jump(Cycle to, const Wheel::Pending& wakes) {
 }
 
 void Scheduler::advance_native(Entity& entity) {
-  const double cycles = (sc_core::sc_time_stamp() - origin_) / period_;
-  const Cycle cycle = static_cast<Cycle>(cycles + 0.5);
+  const sc_dt::uint64 ticks = sc_core::sc_time_stamp().value() - origin_.value();
+  const bool as_armed = entity.armed != kNever && ticks == entity.armed * period_.value();
+  const Cycle cycle = as_armed ? entity.armed : ticks / period_.value();   // at its start SystemC calls everybody
   entity.armed = kNever;
   if (!within_limit(cycle)) {
     now_ = std::max(now_, cycle);
@@ -222,10 +226,7 @@ void Scheduler::advance_native(Entity& entity) {
   if (entity.wheel.next() == cycle) run_cycle(entity, cycle);
   entity.running = false;
   const Cycle next = entity.wheel.next();
-  if (next != kNever) {
-    entity.armed = next;
-    entity.event.notify(time_of(next) - sc_core::sc_time_stamp());
-  }
+  if (next != kNever) arm(entity, next);
   if (stopped_) end();
 }
 

@@ -66,6 +66,7 @@ class Scheduler : public sc_core::sc_module {
   struct Entity;   // one wheel with its units and, in native mode, its process
 
   void spawn();
+  void arm(Entity& entity, Cycle at);
   void activate(Entity& entity);
   void advance_fast(Entity& entity);
   void advance_native(Entity& entity);

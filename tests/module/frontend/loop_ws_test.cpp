@@ -53,6 +53,30 @@ void append(std::vector<isa::Instruction>& program, const Loop& loop) {
   program.insert(program.end(), {bounds, ab, dc, strides_ab, strides_dc, run});
 }
 
+TEST(LoopWsExecute, knows_in_which_rounds_operands_keep_their_banks) {
+  hw::LoopWsExecute::Request request;
+  request.loop.max_i = 2;
+  request.loop.max_j = 1;
+  request.loop.max_k = 8;
+  request.a_start = 8;      // rows 8..135 and 136..263
+  request.b_start = 512;    // rows 512..639
+  hw::LoopWsExecute execute;
+  execute.start(request);
+  const auto keeps = [&](std::uint32_t from, std::uint32_t to, std::uint32_t operand_rows = 16) {
+    return execute.keeps_banks(from, to, {256, 1024, 16, operand_rows});
+  };
+  EXPECT_TRUE(keeps(0, 6));
+  EXPECT_FALSE(keeps(0, 7));          // rows 248..263 of A lie in two banks
+  EXPECT_FALSE(keeps(6, 6, 31));      // so do rows 232..262, every other one
+  EXPECT_TRUE(keeps(5, 5, 31));
+  request.b_start = 1024 - 7 * 16;    // its last tile is behind the last row
+  execute.start(request);
+  EXPECT_TRUE(keeps(0, 6));
+  request.b_start = 1024 - 6 * 16;
+  execute.start(request);
+  EXPECT_FALSE(keeps(0, 6));
+}
+
 constexpr std::size_t kRun = 5;   // LOOP_WS among the commands of one loop
 
 std::string stream_of(const Loop& loop, LoopBenchOptions options = {}) {

@@ -1,8 +1,23 @@
 #include "isa/model/arithmetic.h"
+
+#include <limits>
+#include <vector>
+
 #include "tests/unit/isa/model/bench.h"
 
 namespace systole::isa {
 namespace {
+
+TEST(Arithmetic, a_row_is_scaled_as_its_words_are) {
+  const std::vector<std::int32_t> words{0, 1, -1, 2, 3, 5, -5, 127, 128, -128, -129, 1000, -1000, 2147483647, -2147483647 - 1, 16777217, 25, -35, 4194305};
+  for (const float scale : {1.0f, 0.5f, 0.1f, -0.5f, 1e-9f, 1e30f, 0.0f, -0.0f, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    for (std::size_t count = 0; count <= words.size(); ++count) {
+      std::vector<std::int8_t> row(words.size(), 99);
+      model::scale_row(words.data(), static_cast<int>(count), scale, row.data());
+      for (std::size_t i = 0; i < words.size(); ++i) ASSERT_EQ(row[i], i < count ? model::scale_to_int8(words[i], scale) : 99) << words[i] << " * " << scale;
+    }
+  }
+}
 
 // Accumulator addresses with a normaliser command.
 std::string acc(int row, int command) {
