@@ -120,7 +120,7 @@ void fill_random(const WorkloadRequest& request, const workloads::ModelConfig& c
   }
 }
 
-workloads::QuantisedModel quantise(const WorkloadRequest& request, const ModelInput& input, const kernels::Target& target, bool head,
+workloads::QuantisedModel quantise(const WorkloadRequest& request, const ModelInput& input, const kernels::Target& target, bool head, bool values,
                                    unsigned threads) {
   workloads::QuantiseOptions options;
   const kernels::Extensions& extensions = target.extensions;
@@ -132,6 +132,7 @@ workloads::QuantisedModel quantise(const WorkloadRequest& request, const ModelIn
   options.prefill = input.sizes.prompt;
   options.layers = input.sizes.layers;
   options.language_head = head;
+  options.keep_weights = values;
   options.seed = request.seed;
   options.threads = threads;
   workloads::QuantisedModel model = workloads::quantise(*input.source, options);
@@ -203,7 +204,7 @@ ModelInput from_weights(const WorkloadRequest& request, const kernels::Target& t
     throw ConfigError(fmt::format("{}: the checkpoint has no language-model head (cls.predictions.*)", config.name));
   }
   progress("quantising");
-  input.model = quantise(request, input, target, head, threads);
+  input.model = quantise(request, input, target, head, values, threads);
   if (head && values && request.generate != 0) progress("generating");
   embed(request, *input.source, values, input);
   return input;

@@ -62,6 +62,23 @@ TEST(Run, memory_grows_with_the_layers_by_their_weights_alone) {
   EXPECT_LT(peak("3") - peak("1"), 2 * kWeights * kSlack);
 }
 
+TEST(Run, a_model_is_timed_without_its_weights) {
+  for (const std::vector<std::string>& model : {std::vector<std::string>{"gpt2", "--seq", "9", "--generate", "2", "--layers", "2", "--no-head"},
+                                                {"transformer-base", "--seq", "20", "--layers", "1"},
+                                                {"bert-base", "--seq", "20", "--layers", "1", "--set", "sfu.mvin_acc_scale=0"}}) {
+    const auto result = [&](const char* option) {
+      std::vector<std::string> words = {"run"};
+      words.insert(words.end(), model.begin(), model.end());
+      words.insert(words.end(), {option, "--json", "-"});
+      const Outcome outcome = run(words);
+      EXPECT_EQ(outcome.code, 0) << outcome.error;
+      const Json json = Json::parse(outcome.out);
+      return std::pair(json.at("units"), json.at("memory"));
+    };
+    EXPECT_EQ(result("--timing-only"), result("--no-check")) << model[0];
+  }
+}
+
 TEST(Run, values_scheduler_and_checks_do_not_change_the_cycles) {
   const TemporaryDirectory directory;
   const std::string graph = directory.write("g.yaml", kGraph);

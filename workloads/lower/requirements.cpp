@@ -24,7 +24,7 @@ void collect(const AttentionWeights& attention, Needs& needs) {
     needs.softmax = true;
     needs.pre_shift = needs.pre_shift || head.pre_shift != 0;
   }
-  needs.accumulator_scale = needs.accumulator_scale || (!attention.wo.empty() && attention.residual.diagonal.empty());
+  needs.accumulator_scale = needs.accumulator_scale || (attention.wo.rows != 0 && attention.residual.diagonal.empty());
 }
 
 void collect(const NormConstants& norm, Needs& needs) {

@@ -54,6 +54,7 @@ kernels::Matrix Session::place_weights(const std::string& name, const Matrix<std
 }
 
 void Session::fill_weights(const kernels::Matrix& m, const Matrix<std::int8_t>& weights) {
+  if (weights.empty()) return;   // sizes alone (QuantiseOptions::keep_weights)
   if (options_.borrow_weights && m.stride == weights.cols) {
     result_.borrowed.push_back({m.address, weights.data.data(), weights.size()});
   } else {
@@ -120,7 +121,7 @@ AttentionParameters Session::place_attention(const std::string& name, const std:
     hp.constants = &head;
     p.heads.push_back(hp);
   }
-  if (!weights.wo.empty()) {
+  if (weights.wo.rows != 0) {
     p.output = place_product(residual_name + "Wo", residual_name + "bo", residual_name + "ro", weights.wo, weights.bo,
                              weights.residual);
     p.output.unit = weights.out_scale;

@@ -15,6 +15,9 @@ namespace {
 
 constexpr double kEmbeddingUnits = 16777216.0;  // 2^24: as fine as fp32, with 7 bits of headroom in int32
 
+// Leaves the sizes.
+void drop_values(Matrix<std::int8_t>& weights) { weights.data = std::vector<std::int8_t>(); }
+
 // Calibration sequences of one side of a model on their way through its layers.
 class Calibration {
  public:
@@ -111,6 +114,7 @@ class ModelQuantiser {
   void encoder_decoder();
   // `outputs`: calibration sequences behind the last LayerNorm.
   void finish(const Int8Stream& last, const Calibration& outputs);
+  void add(LayerWeights layer);
   [[nodiscard]] std::size_t layers_of(std::size_t all) const {
     return options_.layers == 0 ? all : std::min(all, options_.layers);
   }
@@ -189,7 +193,7 @@ ModelQuantiser::Encoded ModelQuantiser::encoder() {
   for (std::size_t index = 0; index < layers_of(config_.layers); ++index) {
     const FloatLayer weights = source_.layer(index);
     const LayerRanges ranges = encoded.calibration.run(index, weights, model_.valid, nullptr);
-    model_.layers.push_back(layer_.post_norm(index, weights, ranges, encoded.stream, nullptr));
+    add(layer_.post_norm(index, weights, ranges, encoded.stream, nullptr));
   }
   if (config_.architecture == Architecture::Bert) {
     finish(encoded.stream, encoded.calibration);
@@ -205,7 +209,7 @@ void ModelQuantiser::encoder_decoder() {
   for (std::size_t index = 0; index < layers_of(config_.decoder_layers); ++index) {
     const FloatLayer weights = source_.layer(config_.layers + index);
     const LayerRanges ranges = calibration.run(index, weights, model_.valid, &encoded.calibration);
-    model_.layers.push_back(layer_.post_norm(model_.layers.size(), weights, ranges, y, &encoded.stream));
+    add(layer_.post_norm(model_.layers.size(), weights, ranges, y, &encoded.stream));
   }
   finish(y, calibration);
 }
@@ -221,13 +225,30 @@ void ModelQuantiser::gpt2() {
   for (std::size_t index = 0; index < layers_of(config_.layers); ++index) {
     const FloatLayer weights = source_.layer(index);
     const LayerRanges ranges = calibration.run(index, weights, model_.sequence, nullptr);
-    model_.layers.push_back(layer_.pre_norm(index, weights, ranges, scale, range));
+    add(layer_.pre_norm(index, weights, ranges, scale, range));
     range = ranges.ffn_sum;
   }
   const FloatNorm norm = source_.final_norm();
   Int8Stream last;
   model_.final_norm = layer_.norm("nf", norm, scale, calibration.normalise(norm), last);
   finish(last, calibration);
+}
+
+void ModelQuantiser::add(LayerWeights layer) {
+  if (!options_.keep_weights) {
+    const auto drop_attention = [](AttentionWeights& attention) {
+      for (HeadWeights& head : attention.heads) {
+        drop_values(head.wq), drop_values(head.wk), drop_values(head.wv);
+      }
+      drop_values(attention.wo);
+    };
+    drop_attention(layer.attention);
+    if (layer.cross) {
+      drop_attention(*layer.cross);
+    }
+    drop_values(layer.w1), drop_values(layer.w2);
+  }
+  model_.layers.push_back(std::move(layer));
 }
 
 void ModelQuantiser::finish(const Int8Stream& last, const Calibration& outputs) {
@@ -242,6 +263,9 @@ void ModelQuantiser::finish(const Int8Stream& last, const Calibration& outputs) 
       }
     }
     model_.language_head = layer_.language_head(head, ranges, last);
+    if (!options_.keep_weights) {
+      drop_values(model_.language_head->w);
+    }
   }
 }
 

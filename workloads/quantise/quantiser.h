@@ -28,6 +28,7 @@ struct QuantiseOptions {
   double margin = 4;       // how far activations may exceed their calibrated range before an integer wraps
   GeluPolynomial gelu;
   bool language_head = false;
+  bool keep_weights = true;    // false: matrices of weights have sizes only, which is enough for a program that is to be timed
   unsigned threads = 1;
 };
 

@@ -237,6 +237,31 @@ TEST(Quantiser, result_does_not_depend_on_threads) {
   EXPECT_EQ(read_file(folder.file("1")), read_file(folder.file("3")));
 }
 
+TEST(Quantiser, weights_can_be_left_out) {
+  const RandomWeights weights(small(Architecture::EncoderDecoder), 3);
+  QuantiseOptions options = options_for(20);
+  options.language_head = true;
+  const QuantisedModel whole = quantise(weights, options);
+  options.keep_weights = false;
+  const QuantisedModel sizes = quantise(weights, options);
+  ASSERT_EQ(sizes.layers.size(), whole.layers.size());
+  const auto same_size = [](const Matrix<std::int8_t>& a, const Matrix<std::int8_t>& b) {
+    EXPECT_TRUE(a.data.empty() && a.data.capacity() == 0);
+    EXPECT_EQ(a.rows, b.rows);
+    EXPECT_EQ(a.cols, b.cols);
+  };
+  for (std::size_t i = 0; i < whole.layers.size(); ++i) {
+    const LayerWeights &a = sizes.layers[i], &b = whole.layers[i];
+    same_size(a.w1, b.w1), same_size(a.w2, b.w2), same_size(a.attention.wo, b.attention.wo);
+    same_size(a.attention.heads[0].wq, b.attention.heads[0].wq);
+    EXPECT_EQ(a.b2, b.b2);
+    EXPECT_EQ(a.ffn_residual.scale, b.ffn_residual.scale);
+    EXPECT_EQ(a.attention.heads[1].exp.qb, b.attention.heads[1].exp.qb);
+    if (b.cross) same_size(a.cross->wo, b.cross->wo);
+  }
+  same_size(sizes.language_head->w, whole.language_head->w);
+}
+
 TEST(Quantiser, a_saved_model_computes_the_same) {
   const TemporaryFolder folder;
   for (const Architecture architecture : {Architecture::Bert, Architecture::Gpt2, Architecture::EncoderDecoder}) {
