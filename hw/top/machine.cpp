@@ -193,8 +193,7 @@ struct Machine::Parts {
       if (hazards.any()) {
         scheduler.stop();
       } else {
-        const LoopWsExecute& execution = accelerator.loop_ws().execution();
-        if (host.held() || skip_ahead->wants(execution.sequence())) now = skip_ahead->at(now);
+        if (host.held() || skip_ahead->wants(accelerator.loop_ws().execution().sequence())) now = skip_ahead->at(now);
         if (!host.held() && steady_loop->wants()) steady_loop->at(now);
       }
     });
