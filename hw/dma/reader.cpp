@@ -207,12 +207,13 @@ void BeatMerger::send(Cycle now) {
   (goes_to_accumulator_path(row) ? out_accumulator_row_ : out_row_).push(now, row);
 }
 
-// The beats of a run come in from now on, one per cycle, and each leaves as a row in the cycle behind it.
+// The beats of a run come in from now on, and each leaves as a row in the cycle behind it.
 void BeatMerger::take_run(Cycle now, const ResponseBeat& beat) {
   const Transaction& transaction = transactions_.at(beat.source);
   LoadRun& run = load_runs_.emplace();
   run.first = now + 1 + load_runs_.lag();
   run.count = beat.run;
+  run.pitch = beat.pitch;
   run.row = transaction.row.row;
   run.stride = transaction.block_stride;
   run.mask = static_cast<std::uint32_t>(scratchpad_rows(params_)) - 1;
@@ -221,11 +222,11 @@ void BeatMerger::take_run(Cycle now, const ResponseBeat& beat) {
   run.values = transaction.row.values;
   run.settled = 0;
   load_runs_.announce();
-  run_last_row_ = now + beat.run;
+  const Cycle last_beat = now + (beat.run - 1u) * beat.pitch;
+  run_last_row_ = last_beat + 1;
   run_announced_ = true;
   ledger_.enter(now, Account::kBusy);
   ledger_.enter_later(run_last_row_ + 1, Account::kIdle);
-  const Cycle last_beat = run_last_row_ - 1;
   transactions_.release(beat.source, last_beat);
   requester_.wake_at(last_beat + 1);
   if (last_beat == now) {

@@ -38,8 +38,9 @@ RowWriter::RowWriter(const sc_core::sc_module_name& name, const MachineParams& p
 }
 
 void RowWriter::announced(const LoadRun& run, bool follows) {
-  if (!follows) wake_at(run.first);
-  if (run.count > 1 || follows) wake_at(run.last());
+  const bool gaps = run.pitch > 1;   // then from row to row
+  if (!follows || gaps) wake_at(run.first);
+  if (!gaps && (run.count > 1 || follows)) wake_at(run.last());
   scratchpad_.announced(run);
 }
 
@@ -48,7 +49,7 @@ void RowWriter::settle(Cycle now) {
   LoadRun* run = load_runs_.front();
   // Runs end in their last cycle, before anybody reads, so that only the first one can have begun.
   if (run == nullptr || now < run->first) return;
-  const auto due = static_cast<unsigned>(std::min<Cycle>(run->count, now - run->first + 1));
+  const unsigned due = std::min(run->count, run->due(now));
   const auto bytes = static_cast<std::size_t>(params_.array.dim);
   for (unsigned i = run->settled; i < due; ++i) {
     std::memcpy(values_->scratchpad_row(run->row_of(i)), values_->bytes(run->values) + i * bytes, bytes);
@@ -60,11 +61,12 @@ void RowWriter::settle(Cycle now) {
 RowWriter::Offer RowWriter::offer_of_run(Cycle now) {
   Offer offer;
   const LoadRun* run = load_runs_.front();
-  if (run == nullptr || now < run->first) return offer;
+  if (run == nullptr || now < run->first || !run->writes_in(now)) return offer;
   SYSTOLE_CHECK(now <= run->last());
   offer.valid = true;
   offer.last = now == run->last();
-  offer.row = run->row_of(static_cast<unsigned>(now - run->first));
+  offer.row = run->row_of(run->due(now) - 1);
+  if (!offer.last && run->pitch > 1) wake_at(now + run->pitch);
   offer.bank = scratchpad_.bank_of(offer.row);
   return offer;
 }
@@ -126,7 +128,10 @@ void RowWriter::evaluate(Cycle now) {
       return;
     }
     ledger_.enter(now, Account::kBusy);
-    if (!pixel.last) return;
+    if (!pixel.last) {
+      if (load_runs_.front()->pitch > 1) ledger_.enter_later(now + 1, Account::kIdle);
+      return;
+    }
     finish_run(now);
     ledger_.enter_later(now + 1, Account::kIdle);   // unless the next run follows
     const LoadRun* next = load_runs_.front();

@@ -32,7 +32,7 @@ void IdealMemory::evaluate(Cycle now) {
     return;
   }
   if (load_runs_ != nullptr && load_runs_->enabled() && answer.beat.first && answer.beat.client == DmaClient::kReader) {
-    if (answer.plain_rows && load_runs_->open()) {
+    if (answer.plain_rows && load_runs_->open(static_cast<Cycle>(answer.beats_left))) {
       send_run(now, answer);
       return;
     }

@@ -35,7 +35,8 @@ struct ResponseBeat {
   std::uint8_t lg_size = 0;
   DmaClient client = DmaClient::kReader;
   std::uint8_t beat = 0;
-  std::uint8_t run = 0;           // not 0: stands for so many beats, one per cycle, which are taken as they come (hw/ports/load_runs.h)
+  std::uint8_t run = 0;           // not 0: stands for so many beats, which are taken as they come (hw/ports/load_runs.h)
+  std::uint8_t pitch = 1;         // cycles from one beat of a run to the next
   bool first = true;
   bool last = true;
   std::uint16_t source = 0;

@@ -1,8 +1,8 @@
 #pragma once
 // Loads whose way from memory to the scratchpad is known in advance. A request of whole int8 rows that nobody scales, repeats or cuts comes
-// back one row per cycle, and nothing on the way can hold it up: rows of loads win over zeros, and only results that the array writes into
-// the scratchpad win over them. The memory then sends all beats of such an answer as one (ResponseBeat::run), the beat merger announces its
-// rows here as a run, and nobody looks at single rows except who reads or writes the scratchpad meanwhile.
+// back one row a beat, and nothing on the way can hold it up: rows of loads win over zeros, and only results that the array writes into
+// the scratchpad win over them. A memory that knows when the beats of such an answer leave sends them as one (ResponseBeat::run), the beat
+// merger announces its rows here as a run, and nobody looks at single rows except who reads or writes the scratchpad meanwhile.
 #include <algorithm>
 #include <cstdint>
 #include <optional>
@@ -18,7 +18,8 @@ namespace systole::hw {
 
 struct LoadRun {
   Cycle first = 0;                    // the first row is written
-  unsigned count = 0;                 // rows, one per cycle
+  unsigned count = 0;                 // rows
+  unsigned pitch = 1;                 // cycles from one to the next
   std::uint32_t row = 0;              // local row of the first; the others are `stride` apart
   std::uint32_t stride = 0;
   std::uint32_t mask = 0;             // scratchpad rows - 1
@@ -27,20 +28,28 @@ struct LoadRun {
   ValueRef values;
   unsigned settled = 0;               // rows whose values are written
 
-  [[nodiscard]] Cycle last() const { return first + count - 1; }
+  [[nodiscard]] Cycle cycle_of(unsigned i) const { return first + i * pitch; }
+  [[nodiscard]] Cycle last() const { return cycle_of(count - 1); }
   [[nodiscard]] std::uint32_t row_of(unsigned i) const { return (row + i * stride) & mask; }
+  // Not before `first`: rows whose turn is over or comes in this cycle, and whether one is written in it.
+  [[nodiscard]] unsigned due(Cycle now) const {
+    const auto passed = static_cast<unsigned>(now - first);
+    return (pitch == 1 ? passed : passed / pitch) + 1;
+  }
+  [[nodiscard]] bool writes_in(Cycle now) const { return pitch == 1 || static_cast<unsigned>(now - first) % pitch == 0; }
 };
 
 class LoadRuns {
  public:
-  // `allowed` false: every row goes its way by itself. `lag`: cycles from the beat merger's output to the write. `bank_shift`: log2 of a bank's rows.
-  LoadRuns(bool allowed, Cycle lag, int bank_shift, const ArrayTags& tags) : allowed_(allowed), lag_(lag), bank_shift_(bank_shift), tags_(tags) {
+  // `longest`: cycles that the beats of a run may take; 0: every row goes its way by itself. `lag`: cycles from the beat merger's output to the
+  // write. `bank_shift`: log2 of a bank's rows.
+  LoadRuns(Cycle longest, Cycle lag, int bank_shift, const ArrayTags& tags) : longest_(longest), lag_(lag), bank_shift_(bank_shift), tags_(tags) {
     std::size_t slots = 8;
     while (slots < lag + 4) slots *= 2;
     runs_.resize(slots);
   }
   // By a memory that sends runs.
-  void enable() { enabled_ = allowed_; }
+  void enable() { enabled_ = longest_ != 0; }
 
   // Who writes the rows.
   class Writer {
@@ -75,10 +84,10 @@ class LoadRuns {
 
   [[nodiscard]] bool enabled() const { return enabled_; }
   [[nodiscard]] Cycle lag() const { return lag_; }
-  // A run that starts with an answer sent in this cycle cannot be held up. What changes behind this question in the same cycle does
-  // not matter: a result that the array begins now comes out when the rows have been written.
-  [[nodiscard]] bool open() const {
-    if (!enabled_ || other_answers != 0 || rows_in_scaler != 0 || tags_.scratchpad_results() != 0) return false;
+  // A run that starts with an answer sent in this cycle, and whose beats take so many cycles, cannot be held up. What changes behind this
+  // question in the same cycle does not matter: a result that the array begins now comes out when the rows have been written.
+  [[nodiscard]] bool open(Cycle cycles) const {
+    if (!enabled_ || cycles > longest_ || other_answers != 0 || rows_in_scaler != 0 || tags_.scratchpad_results() != 0) return false;
     for (const Channel<LoadedRow>* stage : stages_) {
       if (!stage->empty()) return false;
     }
@@ -118,7 +127,9 @@ class LoadRuns {
     for (unsigned i = 0; i < size_; ++i) {
       const LoadRun& run = at(i);
       if (now < run.first) return std::nullopt;
-      if (now <= run.last()) return run.row_of(static_cast<unsigned>(now - run.first)) >> bank_shift_;
+      if (now > run.last()) continue;
+      if (!run.writes_in(now)) return std::nullopt;
+      return run.row_of(run.due(now) - 1) >> bank_shift_;
     }
     return std::nullopt;
   }
@@ -134,15 +145,17 @@ class LoadRuns {
   [[nodiscard]] Cycle first_write(std::uint32_t banks, Cycle from, Cycle until) const {
     for (unsigned i = 0; i < size_; ++i) {
       const LoadRun& run = at(i);
-      for (Cycle cycle = std::max(from, run.first); cycle <= std::min(until, run.last()); ++cycle) {
-        if ((banks >> (run.row_of(static_cast<unsigned>(cycle - run.first)) >> bank_shift_) & 1u) != 0) return cycle;
+      for (unsigned row = 0; row < run.count; ++row) {
+        const Cycle cycle = run.cycle_of(row);
+        if (cycle > until) return kNever;
+        if (cycle >= from && (banks >> (run.row_of(row) >> bank_shift_) & 1u) != 0) return cycle;
       }
     }
     return kNever;
   }
 
  private:
-  const bool allowed_;
+  const Cycle longest_;
   bool enabled_ = false;
   const Cycle lag_;
   const int bank_shift_;

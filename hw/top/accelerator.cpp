@@ -23,10 +23,13 @@ Cycle load_lag(const MachineParams& m) {
   return hops + scaler + 1;
 }
 
-// Rows of a run are written before a result that the array begins meanwhile can come out.
-bool can_run_loads(const MachineParams& m) {
-  const Cycle answer = 2 + static_cast<Cycle>(m.dma.max_bytes / m.dma.bus_bytes) + load_lag(m);
-  return answer + 4 < static_cast<Cycle>(array_latency(m));
+// Cycles that the beats of a run may take: its rows are written before a result that the array begins meanwhile can come out. 0: less than
+// the longest answer takes.
+Cycle longest_load_run(const MachineParams& m) {
+  const Cycle way = 2 + load_lag(m) + 4;
+  const auto latency = static_cast<Cycle>(array_latency(m));
+  const auto answer = static_cast<Cycle>(m.dma.max_bytes / m.dma.bus_bytes);
+  return way + answer < latency ? latency - way - 1 : 0;
 }
 
 }  // namespace
@@ -43,7 +46,7 @@ struct Accelerator::Channels {
         array_writes(static_cast<Cycle>(m.accumulator.latency), m.accumulator.banks),
         execute(m),
         array(m),
-        load_runs(granularity == Granularity::kRuns && can_run_loads(m), load_lag(m), log2_ceil(scratchpad_bank_rows(m)), array.tags) {
+        load_runs(granularity == Granularity::kRuns ? longest_load_run(m) : 0, load_lag(m), log2_ceil(scratchpad_bank_rows(m)), array.tags) {
     load_runs.bind_response(reader_responses);
     load_runs.add_stage(mvin_queue);
     load_runs.add_stage(mvin_register);

@@ -113,7 +113,7 @@ struct Machine::Parts {
         if (!options.resident.empty()) throw ConfigError("resident lines need the cache of memory.model = soc");
         return std::make_unique<IdealMemory>(module_name(options, "memory").c_str(), params, memory, values.get(), port_request, port_response, options.port_log, &accelerator.load_runs());
       case MemoryModel::kSoc: {
-        auto unit = std::make_unique<SocMemory>(module_name(options, "memory").c_str(), params, memory, values.get(), port_request, port_response, options.port_log, options.memory_log);
+        auto unit = std::make_unique<SocMemory>(module_name(options, "memory").c_str(), params, memory, values.get(), port_request, port_response, options.port_log, options.memory_log, &accelerator.load_runs());
         for (const ResidentRange& range : options.resident) unit->place(range);
         unit->connect_host(host_access, host_access_done);
         soc = unit.get();

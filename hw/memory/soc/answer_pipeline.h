@@ -33,6 +33,17 @@ class AnswerPipeline {
   [[nodiscard]] RequestSlot offered() const { return (stage3_.flags & kAnswer) != 0 ? stage3_.request : kNoRequest; }
   void taken() { stage3_.flags = static_cast<std::uint8_t>(stage3_.flags & ~kAnswer); }
 
+  // ---- what is to come, after step(): beats of a Get whose first one has been offered
+  // Nothing in front of them is left, so that those in stages 2 and 3 move on in every cycle when their answers are taken.
+  [[nodiscard]] bool nothing_before() const { return (stage4_.flags & kPut) == 0 && (stage3_.flags == 0 || (stage3_.flags & kAnswer) != 0); }
+  [[nodiscard]] bool in_stage3(RequestSlot request) const { return stage3_.flags != 0 && stage3_.request == request; }
+  [[nodiscard]] bool in_stage2(RequestSlot request) const { return stage2_.flags != 0 && stage2_.request == request; }
+  // The first beat that stage 1 has still to read, or `none`; it has tried nothing yet that could make its turn another one.
+  [[nodiscard]] bool reading(RequestSlot request) const { return busy_ && current_ == request; }
+  [[nodiscard]] bool reads_afresh() const { return !read_done_ && (latch_ || forwarded_ == 0); }
+  [[nodiscard]] unsigned beats_read() const { return count_; }
+  [[nodiscard]] std::uint32_t reading_place() const { return current_place_; }
+
   // One cycle. `entering`: request that the schedule sends in (kNoRequest: none), into `way` of its set. `used`: data banks taken by units of
   // higher priority; those of the pipeline are added. Returns the put beats that left the put buffer (0 or 1).
   unsigned step(RequestSlot entering, unsigned way, std::uint32_t& used);

@@ -61,6 +61,9 @@ class Cork {
     burst_beats_ = !port_.first_beat();
   }
 
+  // The `left` beats of the line that is being refilled come in consecutive cycles from the next one on.
+  [[nodiscard]] bool keeps_coming(unsigned left) const { return !refills_.empty() && (burst_beats_ || refills_.size() >= left); }
+
   // ---- the cache's side. What is pushed here is for the next cycle.
   [[nodiscard]] bool can_acquire() const { return acquires_before_ < kDepth; }
   void acquire(const Acquire& acquire) { acquires_.push(acquire); }
@@ -68,6 +71,7 @@ class Cork {
   void ack() { grant_acks_.push(true); }
   [[nodiscard]] const Refill* refill() const { return refills_before_ != 0 ? &refills_.front() : nullptr; }
   Refill take_refill() { return refills_.pop(); }
+  [[nodiscard]] unsigned refilled_mshr() const { return refills_.front().mshr; }
   [[nodiscard]] bool chosen() const { return chosen_ != Source::kNone; }
   // Why the line of a read burst took its time.
   [[nodiscard]] const MemoryWaits& waits(const Refill& refill) const { return waits_[refill.burst]; }

@@ -33,6 +33,39 @@ void InclusiveCache::send_answer(bool room) {
   answers_.taken();
 }
 
+unsigned InclusiveCache::beats_to_come(Cycle now, RequestSlot slot, BeatTimes& at) const {
+  if (output_slot_ != kNoRequest || !answers_.nothing_before()) return 0;
+  unsigned beats = 0;
+  if (answers_.in_stage3(slot)) at[beats++] = now + 1;
+  if (answers_.in_stage2(slot)) at[beats++] = now + 2;
+  return answers_.reading(slot) ? beats_to_read(now, pool_[slot], at, beats) : beats;
+}
+
+// The same for beats that stage 1 of the pipeline has still to read, behind `known` others: of a line that is all there, or of one that comes
+// in, whose beats are read behind its refill.
+unsigned InclusiveCache::beats_to_read(Cycle now, const Request& request, BeatTimes& at, unsigned known) const {
+  const unsigned axi_words = geometry_.axi_words;
+  unsigned refill = refill_beat_ == 0 ? geometry_.axi_beats : refill_beat_;   // taken in `cycle`
+  const bool refilling = refill != geometry_.axi_beats;
+  if (refilling && (answers_.reading_place() != place_of(mshrs_[cork_.refilled_mshr()]) || !cork_.keeps_coming(geometry_.axi_beats - refill))) return 0;
+  // Different words of a line must be in different banks; nobody else is using them.
+  if (geometry_.word_bank_mask + 1 < kLineWords || !answers_.reads_afresh() || releases_.reads_line() || !probes_.empty()) return 0;
+  Cycle cycle = now + 1;
+  for (unsigned beat = request.first_beat + answers_.beats_read(); beat < request.first_beat + request.data_beats; ++beat) {
+    const unsigned word = beat * geometry_.bus_words;
+    while (refill < geometry_.axi_beats && refill * axi_words < word + geometry_.bus_words && word < (refill + 1) * axi_words) {
+      ++refill;
+      ++cycle;
+    }
+    // A line that begins to be released or refilled in the next cycle, or later, begins with its first words.
+    if (word < (cycle - now) * axi_words) return 0;
+    at[known++] = cycle + 2;
+    ++cycle;
+    if (refill < geometry_.axi_beats) ++refill;
+  }
+  return known;
+}
+
 // What becomes of the beat at the input in this cycle.
 InclusiveCache::Intake InclusiveCache::look_at_input(const Schedule& schedule, const RequestItem& item) const {
   Intake intake;

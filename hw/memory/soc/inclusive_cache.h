@@ -33,6 +33,10 @@ class InclusiveCache {
   bool step(Cycle now, const RequestItem* item, bool output_room, bool port_turn);
   [[nodiscard]] bool took_item() const { return took_item_; }
   [[nodiscard]] RequestSlot answer() const { return answer_; }   // the beat that left in this cycle, or kNoRequest
+  // After step(): the cycles in which the beats of a Get leave that are still inside, when it is certain that nothing can hold them up but an
+  // answer that is not taken. Its first beat has left. Returns their number; 0 when it is not certain.
+  using BeatTimes = std::array<Cycle, kLineWords>;
+  unsigned beats_to_come(Cycle now, RequestSlot slot, BeatTimes& at) const;
 
   [[nodiscard]] bool wants_port() const { return cork_.wants_port(releases_.queue()); }
   // No request, no write-back, no waiting directory write.
@@ -83,6 +87,7 @@ class InclusiveCache {
            probes_.empty();
   }
   void send_answer(bool room);
+  unsigned beats_to_read(Cycle now, const Request& request, BeatTimes& at, unsigned known) const;
   [[nodiscard]] Intake look_at_input(const Schedule& schedule, const RequestItem& item) const;
   [[nodiscard]] bool in_middle_of_burst(const RequestItem* item) const;
   void middle_beat(Cycle now);

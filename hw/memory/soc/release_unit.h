@@ -21,6 +21,7 @@ class ReleaseUnit {
 
   // A new release is taken.
   [[nodiscard]] bool free() const { return !busy_ && queue_.size() <= 1; }
+  [[nodiscard]] bool reads_line() const { return busy_; }
   [[nodiscard]] bool empty() const { return !active() && queue_.empty(); }
   // claim() and step() have something to do, even without a new release.
   [[nodiscard]] bool active() const { return busy_ || read_full_ || fetched_full_; }

@@ -25,6 +25,7 @@ struct Request {
   std::uint32_t set = 0;
   RequestKind kind = RequestKind::kGet;
   bool of_cpu = false;              // the CPU's L1 asks for a line, or writes one back
+  bool plain_rows = false;          // Get: may be answered by a run (hw/ports/load_runs.h)
   std::uint8_t lg_size = 0;
   std::uint8_t offset = 0;          // in the line, bytes
   std::uint8_t data_beats = 1;      // through the data pipeline
@@ -41,6 +42,9 @@ struct Request {
   MemoryWaits waits;                // of its line
   Cycle probe_wait = 0;             // for the CPU's L1
   ResponseBeat answer;              // the next beat
+  // Beats of a run that are still inside, and when the next one must come out.
+  std::uint8_t run_beats = 0, run_pitch = 0;
+  Cycle run_due = 0;
   RequestSlot next = kNoRequest;    // in the queue of an MSHR
   // Values of a Get: which of its bytes go where.
   std::uint8_t useful_first = 0, useful_bytes = 0;

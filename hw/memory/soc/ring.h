@@ -17,6 +17,7 @@ class Ring {
   [[nodiscard]] unsigned size() const { return size_; }
   [[nodiscard]] T& front() { return items_[head_]; }
   [[nodiscard]] const T& front() const { return items_[head_]; }
+  [[nodiscard]] const T& at(unsigned index) const { return items_[(head_ + index) & (kSlots - 1)]; }
   void push(const T& item) {
     SYSTOLE_CHECK(size_ < kSlots);
     items_[(head_ + size_++) & (kSlots - 1)] = item;

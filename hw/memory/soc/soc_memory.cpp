@@ -23,7 +23,7 @@ constexpr unsigned kStage = 2;             // beats of a buffer, in each directi
 }  // namespace
 
 SocMemory::SocMemory(const sc_core::sc_module_name& name, const MachineParams& params, Memory& memory, ValuePlane* values, Channel<RequestBeat>& in_request,
-                     Channel<ResponseBeat>& out_response, PortLog* port_log, MemoryLog* memory_log)
+                     Channel<ResponseBeat>& out_response, PortLog* port_log, MemoryLog* memory_log, LoadRuns* load_runs)
     : Unit(name),
       params_(params),
       geometry_(params),
@@ -33,6 +33,7 @@ SocMemory::SocMemory(const sc_core::sc_module_name& name, const MachineParams& p
       out_response_(out_response),
       port_log_(port_log),
       memory_log_(memory_log),
+      load_runs_(load_runs),
       pool_(values != nullptr),
       bus_latency_(static_cast<Cycle>(params.soc.bus_latency)),
       bus_entries_(kStage * (1 + static_cast<unsigned>(params.soc.bus_latency))),
@@ -47,6 +48,7 @@ SocMemory::SocMemory(const sc_core::sc_module_name& name, const MachineParams& p
   }
   in_request_.bind_reader(*this);
   out_response_.bind_writer(*this);
+  if (load_runs_ != nullptr) load_runs_->enable();
 }
 
 void SocMemory::connect_host(Channel<HostAccess>& in, Channel<HostAccessDone>& out) {
@@ -93,9 +95,9 @@ void SocMemory::place_where_room(std::uint64_t address, std::uint64_t bytes) {
 void SocMemory::evaluate(Cycle now) {
   next_ = now + 1;
   answers_before_ = tile_answers_.size();
-  const bool answer_waits = send_response(now);
   const unsigned requests_before = tile_requests_.size();
   const bool changed = step(now);
+  const bool answer_waits = send_response(now);
   if (requests_before < bus_entries_ && in_request_.front(now) != nullptr) take_request(now);
   const bool moving = changed || answer_waits || !tile_requests_.empty();
   if ((moving && !at_rest()) || !tile_answers_.empty()) {
@@ -126,6 +128,7 @@ bool SocMemory::step_bank(Cycle now, unsigned bank, const RequestItem* item, boo
   const RequestSlot answer = banks_[bank]->answer();
   if (answer == kNoRequest) return changed;
   if (pool_[answer].of_cpu) cpu_.answered(now, answer);
+  else if (pool_[answer].run_beats != 0) pass_run_beat(now, answer);
   else tile_answers_.push({answer, now + 1 + bus_latency_});
   return changed;
 }
@@ -198,17 +201,29 @@ bool SocMemory::at_rest() const {
   return memory_port_.idle() && !cpu_.busy() && tile_requests_.empty() && std::all_of(banks_.begin(), banks_.end(), [](const auto& bank) { return bank->idle(); });
 }
 
-// Channel D. Was a beat offered?
+// Channel D, of what was there at the start of the cycle. Was a beat offered?
 bool SocMemory::send_response(Cycle now) {
   if (tile_answers_.empty() || tile_answers_.front().at > now) return false;
   if (!out_response_.can_push(now)) {
     if (port_log_ != nullptr) port_log_->response_stalled(1);
     return true;
   }
-  const RequestSlot slot = tile_answers_.pop().request;
+  const RequestSlot slot = tile_answers_.front().request;
   Request& request = pool_[slot];
-  if (memory_log_ != nullptr && request.answer.first) memory_log_->l2_outcome(request.answer.client, request.answer.source, request.outcome);
-  if (request.answer.first && !request.is_put()) account(now, request);
+  if (request.answer.first) {
+    if (memory_log_ != nullptr) memory_log_->l2_outcome(request.answer.client, request.answer.source, request.outcome);
+    if (!request.is_put()) {
+      account(now, request);
+      if (load_runs_ != nullptr && load_runs_->enabled()) {
+        if (const unsigned pitch = request.plain_rows ? pitch_of(now, slot) : 0; pitch != 0) {
+          send_run(now, slot, pitch);
+          return true;
+        }
+        ++load_runs_->other_answers;
+      }
+    }
+  }
+  (void)tile_answers_.pop();
   request.answer.last = !(request.kind == RequestKind::kGet && request.answer.beat + 1u != request.data_beats);
   if (port_log_ != nullptr) port_log_->response(now, request.answer);
   out_response_.push(now, request.answer);
@@ -216,6 +231,71 @@ bool SocMemory::send_response(Cycle now) {
   ++request.answer.beat;
   if (request.answer.last) pool_.release(slot);
   return true;
+}
+
+// Cycles between the beats of an answer whose first one leaves now, when nothing can hold up the others; 0 when that is not certain.
+unsigned SocMemory::pitch_of(Cycle now, RequestSlot slot) const {
+  const Request& request = pool_[slot];
+  if (!load_runs_->open(request.data_beats)) return 0;
+  Cycle last = now;
+  unsigned beats = 1, pitch = 0;
+  const auto comes = [&](Cycle at) {   // at the port; all at the same distance
+    if (beats++ == 1) pitch = static_cast<unsigned>(at - last);
+    const bool in_step = at == last + pitch;
+    last = at;
+    return in_step;
+  };
+  for (; beats < tile_answers_.size() && tile_answers_.at(beats).request == slot;) {
+    if (!comes(tile_answers_.at(beats).at)) return 0;
+  }
+  if (beats < request.data_beats) {
+    soc::InclusiveCache::BeatTimes leaves;
+    const unsigned to_come = banks_[geometry_.bank_of(request.address)]->beats_to_come(now, slot, leaves);
+    for (unsigned i = 0; i < to_come; ++i) {
+      if (!comes(leaves[i] + 1 + bus_latency_)) return 0;
+    }
+  }
+  if (beats != request.data_beats || !load_runs_->open(last - now + 1)) return 0;
+  return std::max(pitch, 1u);
+}
+
+// All beats of an answer. Those that are still on their way through the cache come out in time, and then are nothing any more.
+void SocMemory::send_run(Cycle now, RequestSlot slot, unsigned pitch) {
+  Request& request = pool_[slot];
+  const unsigned beats = request.data_beats;
+  // One of a single beat has too little time to make room for the next in the queues.
+  const bool direct = beats > 1 && now > short_run_ + 1;
+  ResponseBeat& run = direct ? load_runs_->send(now) : out_response_.emplace(now);
+  run = request.answer;
+  run.run = static_cast<std::uint8_t>(beats);
+  run.pitch = static_cast<std::uint8_t>(pitch);
+  run.last = true;
+  if (!direct) short_run_ = now;
+  if (port_log_ != nullptr) {
+    for (unsigned i = 0; i < beats; ++i) {
+      request.answer.last = i + 1 == beats;
+      port_log_->response(now + i * pitch, request.answer);
+      request.answer.first = false;
+      ++request.answer.beat;
+    }
+  }
+  unsigned here = 0;
+  while (!tile_answers_.empty() && tile_answers_.front().request == slot) {
+    (void)tile_answers_.pop();
+    ++here;
+  }
+  request.run_beats = static_cast<std::uint8_t>(beats - here);
+  request.run_pitch = static_cast<std::uint8_t>(pitch);
+  request.run_due = now + here * pitch;
+  if (request.run_beats == 0) pool_.release(slot);
+}
+
+// A beat of a run has left the bank.
+void SocMemory::pass_run_beat(Cycle now, RequestSlot slot) {
+  Request& request = pool_[slot];
+  SYSTOLE_CHECK(now + 1 + bus_latency_ == request.run_due);
+  request.run_due += request.run_pitch;
+  if (--request.run_beats == 0) pool_.release(slot);
 }
 
 // A read is answered in this cycle.
@@ -292,6 +372,7 @@ void SocMemory::take_request(Cycle now) {
     request.useful_first = beat.useful_first;
     request.useful_bytes = beat.useful_bytes;
   }
+  request.plain_rows = beat.plain_rows;
   tile_requests_.push({{slot, beat.beat}, now + 1 + bus_latency_});
   if (beat.last) slot = kNoRequest;
 }

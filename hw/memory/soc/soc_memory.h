@@ -14,6 +14,7 @@
 #include "hw/memory/soc/line_values.h"
 #include "hw/memory/soc/memory_port.h"
 #include "hw/ports/host_access.h"
+#include "hw/ports/load_runs.h"
 #include "hw/ports/memory_log.h"
 #include "hw/ports/port_log.h"
 #include "sim/kernel/channel.h"
@@ -24,7 +25,7 @@ namespace systole::hw {
 class SocMemory final : public Unit {
  public:
   SocMemory(const sc_core::sc_module_name& name, const MachineParams& params, Memory& memory, ValuePlane* values, Channel<RequestBeat>& in_request,
-            Channel<ResponseBeat>& out_response, PortLog* port_log, MemoryLog* memory_log);
+            Channel<ResponseBeat>& out_response, PortLog* port_log, MemoryLog* memory_log, LoadRuns* load_runs = nullptr);
 
   // The CPU's ranges come from `in`; each operation's end is told on `out`.
   void connect_host(Channel<HostAccess>& in, Channel<HostAccessDone>& out);
@@ -57,6 +58,9 @@ class SocMemory final : public Unit {
   std::unique_ptr<soc::AxiMemory> make_axi_memory();
   void take_request(Cycle now);
   bool send_response(Cycle now);
+  [[nodiscard]] unsigned pitch_of(Cycle now, soc::RequestSlot slot) const;
+  void send_run(Cycle now, soc::RequestSlot slot, unsigned pitch);
+  void pass_run_beat(Cycle now, soc::RequestSlot slot);
   void account(Cycle now, const soc::Request& request);
   bool step(Cycle now);
   bool step_bank(Cycle now, unsigned bank, const soc::RequestItem* item, bool room, bool turn);
@@ -79,6 +83,8 @@ class SocMemory final : public Unit {
   Channel<HostAccessDone>* host_out_ = nullptr;
   PortLog* port_log_;
   MemoryLog* memory_log_;
+  LoadRuns* load_runs_;                 // null: every beat by itself
+  Cycle short_run_ = 0;                 // when a run was sent through the crossbar last
   soc::RequestPool pool_;
   // Buffers at the tile and further stages of the bus: two entries a stage.
   struct TileRequest {
