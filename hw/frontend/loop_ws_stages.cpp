@@ -75,8 +75,7 @@ isa::Instruction LoopWsExecute::command(const OperandFormat& format, std::uint32
 
 bool LoopWsExecute::keeps_banks(std::uint32_t from, std::uint32_t to, const Banks& banks) const {
   const auto keeps = [&](std::uint64_t first, std::uint64_t last) {
-    const std::uint64_t end = last + banks.operand_rows;
-    return end <= banks.rows && first / banks.bank_rows == (end - 1) / banks.bank_rows;
+    return first / banks.bank_rows == (last + banks.operand_rows - 1) / banks.bank_rows;
   };
   for (std::uint32_t i = 0; i < request_.loop.max_i; ++i) {
     if (!keeps(request_.a_start + a_tile(i, from) * banks.dim, request_.a_start + a_tile(i, to) * banks.dim)) return false;

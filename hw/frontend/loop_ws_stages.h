@@ -106,7 +106,7 @@ class LoopWsExecute {
   [[nodiscard]] std::uint32_t rounds() const { return request_.loop.max_k; }
   struct Banks {
     std::uint64_t bank_rows = 0;
-    std::uint64_t rows = 0;          // of the scratchpad
+    std::uint64_t rows = 0;          // of all banks
     std::uint32_t dim = 0;
     std::uint32_t operand_rows = 0;  // from the first to the last row of a tile
   };

@@ -89,7 +89,7 @@ SYSTOLE_AVX2 std::uint64_t multiply_avx2(int dim, int rows, const std::int8_t* a
 
 // ---- AVX-512 VNNI: four k at once. It multiplies unsigned by signed bytes, so 128 is added to a, and 128 times the sum of each column of
 // weights is taken off. packed[k / 4][j][k % 4], then the corrections.
-#define SYSTOLE_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni")))
+#define SYSTOLE_VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
 
 SYSTOLE_VNNI void pack_vnni(int dim, const std::int8_t* weights, std::uint8_t* packed) {
   const __m512i offset = _mm512_set1_epi8(static_cast<char>(0x80));
@@ -125,17 +125,22 @@ SYSTOLE_VNNI std::uint64_t rows_vnni(int dim, const std::uint8_t* a, const std::
         sum[r] = _mm512_dpbusd_epi32(sum[r], _mm512_set1_epi32(four), quads);
       }
     }
+    if (!accumulate) {
+      for (int r = 0; r < kRows; ++r) _mm512_storeu_si512(out + r * dim + j, sum[r]);
+      continue;
+    }
+    __m512i wrapped[kRows];   // the sign bit says so
+    __m512i any = _mm512_setzero_si512();
     for (int r = 0; r < kRows; ++r) {
       std::int32_t* to = out + r * dim + j;
-      if (accumulate) {
-        const __m512i old = _mm512_loadu_si512(to);
-        const __m512i total = _mm512_add_epi32(old, sum[r]);
-        const __m512i wrapped = _mm512_and_si512(_mm512_xor_si512(old, total), _mm512_xor_si512(sum[r], total));
-        wraps += static_cast<std::uint64_t>(__builtin_popcount(static_cast<unsigned>(_mm512_cmplt_epi32_mask(wrapped, _mm512_setzero_si512()))));
-        sum[r] = total;
-      }
-      _mm512_storeu_si512(to, sum[r]);
+      const __m512i old = _mm512_loadu_si512(to);
+      const __m512i total = _mm512_add_epi32(old, sum[r]);
+      wrapped[r] = _mm512_and_si512(_mm512_xor_si512(old, total), _mm512_xor_si512(sum[r], total));
+      any = _mm512_or_si512(any, wrapped[r]);
+      _mm512_storeu_si512(to, total);
     }
+    if (_mm512_movepi32_mask(any) == 0) continue;
+    for (int r = 0; r < kRows; ++r) wraps += static_cast<std::uint64_t>(__builtin_popcount(_mm512_movepi32_mask(wrapped[r])));
   }
   return wraps;
 }
@@ -143,12 +148,14 @@ SYSTOLE_VNNI std::uint64_t rows_vnni(int dim, const std::uint8_t* a, const std::
 SYSTOLE_VNNI std::uint64_t multiply_vnni(int dim, int rows, const std::int8_t* a, const std::uint8_t* packed, bool accumulate, std::int32_t* out) {
   constexpr int kGroup = 8;
   alignas(64) std::uint8_t shifted[kGroup * 128];
-  const __m128i offset = _mm_set1_epi8(static_cast<char>(0x80));
+  const __m512i offset = _mm512_set1_epi8(static_cast<char>(0x80));
   std::uint64_t wraps = 0;
   for (int r = 0; r < rows;) {
     const int count = rows - r >= kGroup ? kGroup : 1;
-    for (int i = 0; i < count * dim; i += 16) {
-      _mm_store_si128(reinterpret_cast<__m128i*>(shifted + i), _mm_xor_si128(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a + r * dim + i)), offset));
+    for (int i = 0; i < count * dim; i += 64) {
+      const int left = count * dim - i;
+      const __mmask64 bytes = left >= 64 ? ~__mmask64{0} : (__mmask64{1} << left) - 1;
+      _mm512_store_si512(shifted + i, _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, a + r * dim + i), offset));
     }
     std::int32_t* to = out + r * dim;
     wraps += count == kGroup ? rows_vnni<kGroup>(dim, shifted, packed, accumulate, to) : rows_vnni<1>(dim, shifted, packed, accumulate, to);
@@ -164,7 +171,8 @@ std::vector<TileVersion> versions_for(int dim) {
   std::vector<TileVersion> result{{"plain", pack_plain, multiply_plain}};
 #if defined(__x86_64__)
   if (dim % 8 == 0 && dim <= 128 && __builtin_cpu_supports("avx2")) result.push_back({"avx2", pack_avx2, multiply_avx2});
-  if (dim % 16 == 0 && dim <= 128 && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+  if (dim % 16 == 0 && dim <= 128 && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl")) {
     result.push_back({"avx512-vnni", pack_vnni, multiply_vnni});
   }
 #else

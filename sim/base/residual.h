@@ -58,7 +58,10 @@ class Residual {
   static constexpr std::uint64_t kTurns = 3;
 
   // Saves.
-  explicit Residual(Cycle now) : now_(now) {}
+  explicit Residual(Cycle now) : now_(now) {
+    words_.reserve(kUsualWords);
+    counts_.reserve(kUsualWords / 4);
+  }
   // Puts back: registers and names as given, counts increased by `counts`.
   Residual(Cycle now, const std::vector<std::uint64_t>& words, const std::vector<Named>& names, const std::vector<std::uint64_t>& counts)
       : now_(now), loads_(true), words_(words), names_(names), counts_(counts) {}
@@ -149,6 +152,7 @@ class Residual {
   void rest(bool condition) { at_rest_ = at_rest_ && condition; }
 
  private:
+  static constexpr std::size_t kUsualWords = 1024;
   static constexpr Cycle kLongAgo = 8;                         // no unit looks further back than two cycles
   static constexpr Cycle kAhead = Cycle{1} << 32;              // larger than any distance ahead
 
