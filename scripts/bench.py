@@ -75,7 +75,6 @@ def systole(arguments, repeat, keep="simulate"):
             "total": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
             "cycles": report["cycles"], "macs": report["macs"], "wakeups": report["simulator"]["wakeups"],
             "peak_mib": report["simulator"]["peak_rss_bytes"] / 2**20, "skip": report["simulator"].get("skip_ahead", {}),
-            "regions": {r["name"]: r["cycles"] for r in report["regions"]},
         }
         if best is None or result[keep] < best[keep]:
             best = result

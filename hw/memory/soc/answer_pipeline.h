@@ -36,6 +36,14 @@ class AnswerPipeline {
   // ---- what is to come, after step(): beats of a Get whose first one has been offered
   // Nothing in front of them is left, so that those in stages 2 and 3 move on in every cycle when their answers are taken.
   [[nodiscard]] bool nothing_before() const { return (stage4_.flags & kPut) == 0 && (stage3_.flags == 0 || (stage3_.flags & kAnswer) != 0); }
+  // At least so many cycles pass before a new request can enter; 0: it can.
+  [[nodiscard]] unsigned cycles_until_free() const { return busy_ ? pool_[current_].data_beats - count_ : 0u; }
+  // The next beat leaves that somebody waits for, because it is not part of a run: not before so many cycles; without a new request.
+  [[nodiscard]] unsigned cycles_until_answer() const {
+    if ((stage3_.flags & kAnswer) != 0 && pool_[stage3_.request].run_beats == 0) return 1;
+    if ((stage2_.flags & kAnswer) != 0 && pool_[stage2_.request].run_beats == 0) return 2;
+    return busy_ && pool_[current_].run_beats == 0 ? 3 : ~0u;
+  }
   [[nodiscard]] bool in_stage3(RequestSlot request) const { return stage3_.flags != 0 && stage3_.request == request; }
   [[nodiscard]] bool in_stage2(RequestSlot request) const { return stage2_.flags != 0 && stage2_.request == request; }
   // The first beat that stage 1 has still to read, or `none`; it has tried nothing yet that could make its turn another one.

@@ -65,9 +65,10 @@ class Cork {
   [[nodiscard]] bool keeps_coming(unsigned left) const { return !refills_.empty() && (burst_beats_ || refills_.size() >= left); }
 
   // ---- the cache's side. What is pushed here is for the next cycle.
-  [[nodiscard]] bool can_acquire() const { return acquires_before_ < kDepth; }
+  // can_acquire() and can_ack(): before anything happens in the cycle.
+  [[nodiscard]] bool can_acquire() const { return acquires_.size() < kDepth; }
   void acquire(const Acquire& acquire) { acquires_.push(acquire); }
-  [[nodiscard]] bool can_ack() const { return acks_before_ < kDepth; }
+  [[nodiscard]] bool can_ack() const { return grant_acks_.size() < kDepth; }
   void ack() { grant_acks_.push(true); }
   [[nodiscard]] const Refill* refill() const { return refills_before_ != 0 ? &refills_.front() : nullptr; }
   Refill take_refill() { return refills_.pop(); }

@@ -96,30 +96,36 @@ InclusiveCache::Intake InclusiveCache::look_at_input(const Schedule& schedule, c
   return intake;
 }
 
+// What happens in a cycle, as far as the MSHRs are concerned; at its start.
+Schedule InclusiveCache::schedule_in(Cycle now) const {
+  Schedule schedule;
+  const std::uint64_t ready = mshrs_.ready();
+  if (ready == 0) return schedule;
+  FreeUnits free;
+  free.acquire = cork_.can_acquire();
+  free.release = releases_.free();
+  free.answer = answers_.free();
+  free.grant_ack = cork_.can_ack();
+  free.directory_write = directory_.can_write();
+  free.probe = cpu_.can_probe(now);
+  mshrs_.choose(ready, free, schedule);
+  return schedule;
+}
+
 bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, bool port_turn) {
-  took_item_ = false;
   answer_ = kNoRequest;
   const bool offered = offers() != kNoRequest;
   if (offered) send_answer(output_room);
-  const std::uint64_t ready = mshrs_.ready();
-  if (ready == 0 && refill_beat_ != 0 && in_middle_of_burst(item)) {
+  // When the last cycle only moved a burst, no MSHR could act, and none can but for a pipeline that has become free.
+  const bool nobody_acts = moved_burst_ && answers_.free() == answers_were_free_ && !mshrs_.probing();
+  took_item_ = moved_burst_ = false;
+  answers_were_free_ = answers_.free();
+  const Schedule schedule = nobody_acts ? Schedule{} : schedule_in(now);
+  if (schedule.mshr == kNoMshr && refill_beat_ != 0 && in_middle_of_burst(item)) {
     middle_beat(now);
-    return true;
+    return moved_burst_ = true;
   }
   cork_.begin();
-
-  // ---- schedule
-  Schedule schedule;
-  if (ready != 0) {
-    FreeUnits free;
-    free.acquire = cork_.can_acquire();
-    free.release = releases_.free();
-    free.answer = answers_.free();
-    free.grant_ack = cork_.can_ack();
-    free.directory_write = directory_.can_write();
-    free.probe = cpu_.can_probe(now);
-    mshrs_.choose(ready, free, schedule);
-  }
 
   // ---- input
   const bool from_slot = input_slot_.request != kNoRequest;
@@ -211,6 +217,16 @@ bool InclusiveCache::in_middle_of_burst(const RequestItem* item) const {
   const bool input_rests = input_slot_.request == kNoRequest ? item == nullptr : input_waits_for_mshr_;
   return input_rests && refill_beat_ + 1 < geometry_.axi_beats && lookup_.mshr == kNoMshr && !directory_.write_waits() && !releases_.active() && probes_.empty() &&
          cork_.only_burst(releases_.queue());
+}
+
+unsigned InclusiveCache::cycles_of_burst(bool item_waits, unsigned bus_latency) const {
+  if (output_slot_ != kNoRequest || (item_waits && input_slot_.request == kNoRequest) || !in_middle_of_burst(nullptr) || mshrs_.probing()) return 0;
+  unsigned cycles = geometry_.axi_beats - 1 - refill_beat_;
+  // An MSHR may go on when the pipeline becomes free.
+  if (answers_.free() != answers_were_free_) return 0;
+  if (!answers_.free()) cycles = std::min(cycles, answers_.cycles_until_free());
+  const unsigned answer = answers_.cycles_until_answer();
+  return answer == ~0u ? cycles : std::min(cycles, answer + bus_latency);
 }
 
 void InclusiveCache::middle_beat(Cycle now) {

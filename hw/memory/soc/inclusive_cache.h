@@ -31,6 +31,10 @@ class InclusiveCache {
   // `item`: the beat that the bus offers to this bank, or null. `output_room`: the bus takes the bank's answer. `port_turn`: the bank may
   // use the memory port's request channel. False: the cycle changed nothing, and nothing can change without a new item or an answer of memory.
   bool step(Cycle now, const RequestItem* item, bool output_room, bool port_turn);
+  // The last step() only moved a line in from memory, and beats through the answer pipeline. So many cycles behind it do the same when nothing
+  // new is offered at the input, and bring no beat to the port for which somebody waits. `item_waits`: something is offered.
+  [[nodiscard]] bool moved_burst() const { return moved_burst_; }
+  [[nodiscard]] unsigned cycles_of_burst(bool item_waits, unsigned bus_latency) const;
   [[nodiscard]] bool took_item() const { return took_item_; }
   [[nodiscard]] RequestSlot answer() const { return answer_; }   // the beat that left in this cycle, or kNoRequest
   // After step(): the cycles in which the beats of a Get leave that are still inside, when it is certain that nothing can hold them up but an
@@ -87,6 +91,7 @@ class InclusiveCache {
            probes_.empty();
   }
   void send_answer(bool room);
+  [[nodiscard]] Schedule schedule_in(Cycle now) const;
   unsigned beats_to_read(Cycle now, const Request& request, BeatTimes& at, unsigned known) const;
   [[nodiscard]] Intake look_at_input(const Schedule& schedule, const RequestItem& item) const;
   [[nodiscard]] bool in_middle_of_burst(const RequestItem* item) const;
@@ -120,7 +125,9 @@ class InclusiveCache {
   RequestSlot output_slot_ = kNoRequest;
   bool input_waits_for_mshr_ = false;              // what stands in the slot does, until an MSHR leaves
   bool took_item_ = false;
+  bool moved_burst_ = false;                       // in the last cycle, and nothing else happened
   RequestSlot answer_ = kNoRequest;
+  bool answers_were_free_ = true;                  // the answer pipeline, at the start of the last cycle
   unsigned put_beats_ = 0;                         // in the put buffer
   Lookup lookup_;                                  // directory read of the previous cycle
   unsigned refill_beat_ = 0;

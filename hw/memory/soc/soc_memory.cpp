@@ -93,6 +93,7 @@ void SocMemory::place_where_room(std::uint64_t address, std::uint64_t bytes) {
 }
 
 void SocMemory::evaluate(Cycle now) {
+  catch_up(now);
   next_ = now + 1;
   answers_before_ = tile_answers_.size();
   const unsigned requests_before = tile_requests_.size();
@@ -100,10 +101,28 @@ void SocMemory::evaluate(Cycle now) {
   const bool answer_waits = send_response(now);
   if (requests_before < bus_entries_ && in_request_.front(now) != nullptr) take_request(now);
   const bool moving = changed || answer_waits || !tile_requests_.empty();
+  if (banks_.size() == 1 && banks_[0]->moved_burst() && !cpu_.busy() && tile_answers_.empty()) {
+    // Nobody sees the cache until the line's last beat, or a new request, comes.
+    const unsigned cycles = banks_[0]->cycles_of_burst(!tile_requests_.empty(), static_cast<unsigned>(bus_latency_));
+    caught_up_until_ = next_ + cycles;
+    wake_at(caught_up_until_);
+    return;
+  }
+  caught_up_until_ = 0;
   if ((moving && !at_rest()) || !tile_answers_.empty()) {
     wake_at(now + 1);
   } else if (memory_port_.next_event() != kNever) {
     wake_at(std::max(memory_port_.next_event(), now + 1));
+  }
+}
+
+// Cycles of the sleep that a burst allowed.
+void SocMemory::catch_up(Cycle now) {
+  const unsigned requests = tile_requests_.size();
+  for (const Cycle until = std::min(now, caught_up_until_); next_ < until; ++next_) {
+    answers_before_ = tile_answers_.size();
+    (void)step(next_);
+    SYSTOLE_CHECK(tile_requests_.size() == requests && (tile_answers_.empty() || tile_answers_.front().at >= now));
   }
 }
 

@@ -63,6 +63,7 @@ class SocMemory final : public Unit {
   void pass_run_beat(Cycle now, soc::RequestSlot slot);
   void account(Cycle now, const soc::Request& request);
   bool step(Cycle now);
+  void catch_up(Cycle now);
   bool step_bank(Cycle now, unsigned bank, const soc::RequestItem* item, bool room, bool turn);
   bool step_bus(Cycle now);
   template <class Wants>
@@ -119,6 +120,7 @@ class SocMemory final : public Unit {
   unsigned answer_beats_left_ = 0;      // of its answer
   soc::RequestSlot entering_[2] = {soc::kNoRequest, soc::kNoRequest};   // requests whose beats are not complete, by client
   Cycle next_ = 0;                                                      // first cycle not yet evaluated
+  Cycle caught_up_until_ = 0;                                           // cycles before it are evaluated late (catch_up)
   std::uint64_t requests_ = 0;
   std::vector<std::uint8_t> placed_;                                    // ways taken by place_where_room(), by set of all banks
   ReadWaits waits_;
