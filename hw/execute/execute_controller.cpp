@@ -319,8 +319,10 @@ void ExecuteController::start(Cycle now, MeshOpKind kind) {
   op.sequence = h0.command.sequence;
   if (values_ != nullptr) values_->open(op_, live_);
   if (hazards_ != nullptr && kind == MeshOpKind::kMul && d_through && !h0.rob_valid) {
+    const bool waits = commands_.peek(now, 2) != nullptr;
     hazards_->hazard(now, name(), op.instruction, op.sequence,
-                     "the transposed weights' second pass is not overlapped with it (the command queue is too short), so they are lost in the transposer");
+                     fmt::format("the transposed weights' second pass is not overlapped with it ({}), so they are lost in the transposer",
+                                 waits ? "its garbage operand waits for a result in the accumulator's last row, which has the same row bits" : "the command queue is too short"));
   }
   if (!begin_run(now)) step(now);
 }

@@ -61,6 +61,36 @@ TEST(RunProgram, a_missing_fence_is_found) {
   EXPECT_NE(racy.error.find("memory at copy+0x0 (0x80002000) is 0x00; the instructions, one after the other, leave 0x"), std::string::npos) << racy.error;
 }
 
+// ExecuteController.scala compares the operands of the next pair with results under way by is_same_address() alone. The pair that sends
+// transposed weights through the array a second time has a garbage operand, whose row bits are those of the last row of an accumulator that
+// has as many rows as an address can name. So the pair waits, and the weights are lost: our machine does the same and says so.
+TEST(RunProgram, transposed_weights_behind_a_result_in_the_last_row_are_lost_as_in_the_rtl) {
+  const TemporaryDirectory directory;
+  const auto outcome = [&](const std::string& between, const std::string& row) {
+    const std::string program = directory.write("p.s",
+                                                ".segment 0x80000000\n  .fill 512 int8 -8 8 1\n"
+                                                "config_ld scale=1f stride=16\n"
+                                                "mvin dram=0x80000000 local=0 cols=16 rows=16\n"
+                                                "mvin dram=0x80000100 local=16 cols=16 rows=16\n"
+                                                "config_ex dataflow=1 b_transpose=1 a_stride=1 acc_scale=1f c_stride=1\n"
+                                                "preload local=16 cols=16 rows=16 out_local=" +
+                                                    row +
+                                                    " out_cols=16 out_rows=1\n"
+                                                    "compute_flip a_local=0 a_cols=16 a_rows=1 b_local=garbage b_cols=16 b_rows=1\n" +
+                                                    between +
+                                                    "preload local=16 cols=16 rows=16 out_local=0x80000000 out_cols=16 out_rows=16\n"
+                                                    "compute_flip a_local=16 a_cols=16 a_rows=16 b_local=32 b_cols=16 b_rows=16\n"   // one bank: it takes its time
+                                                    "config_st stride=16 acc_scale=1f\n"
+                                                    "mvout dram=0x80002000 local=0x80000000 cols=16 rows=16\n");
+    return run({"run", program, "--machine", "survey-64-256"});
+  };
+  const Outcome lost = outcome("", "0x80000fff");
+  EXPECT_EQ(lost.code, 1) << lost.error;
+  EXPECT_NE(lost.out.find("waits for a result in the accumulator's last row"), std::string::npos) << lost.out;
+  EXPECT_EQ(outcome(".fence\n", "0x80000fff").code, 0);
+  EXPECT_EQ(outcome("", "0x80000ffe").code, 0);
+}
+
 TEST(RunProgram, items_before_the_first_region_have_one) {
   const TemporaryDirectory directory;
   const std::string program = directory.write("p.s", "config_ld scale=1f stride=16\nmvin dram=0x80000000 local=0 cols=16 rows=4\n.fence\n.region later\nmvin dram=0x80000000 local=0 cols=16 rows=4\n");

@@ -18,7 +18,7 @@ void HazardTracker::fence() {
   accumulator_.assign(accumulator_.size(), Row{});
   idle_ = true;
   computing_ = stored_ = odd_loads_ = overlapping_loads_ = next_load_unsafe_ = array_accumulates_ = load_accumulates_ =
-      loops_running_ = false;
+      loops_running_ = last_row_written_ = false;
 }
 
 bool HazardTracker::load_needs_fence(const Rows& rows, LoadPath path) const {
@@ -75,6 +75,8 @@ void HazardTracker::note_compute(const Rows& result, bool next_load_unsafe, bool
   next_load_unsafe_ = next_load_unsafe_ || next_load_unsafe;
   if (result.count == 0) return;
   array_accumulates_ = array_accumulates_ || (result.first.is_accumulator() && result.first.accumulate());
+  const std::uint32_t garbage_row = (std::uint32_t{1} << row_bits_) - 1;
+  last_row_written_ = last_row_written_ || (result.first.is_accumulator() && row(result, 0) == garbage_row);
   const std::int32_t mark = recognised ? static_cast<std::int32_t>(row(result, 0)) : kUnrecognised;
   for (std::uint32_t i = 0; i < result.count; ++i) {
     Row& written = memory(result)[row(result, i)];

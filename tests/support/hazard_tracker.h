@@ -39,6 +39,9 @@ class HazardTracker {
   // An accumulating result must not follow one that overlaps it but starts elsewhere: a row could be added to while its write is under way.
   [[nodiscard]] bool result_needs_fence(const Rows& rows) const;
   void note_compute(const Rows& result, bool next_load_unsafe, bool recognised);
+  // The garbage operand of the pair that sends them through the array again is taken for the accumulator's last row, if that has the same row
+  // bits and is a result under way (ExecuteController.scala, raw_hazard_mulpre); then they are lost.
+  [[nodiscard]] bool transposed_weights_need_fence() const { return last_row_written_; }
 
   // config_ex behind a short operation whose result is still in the array.
   [[nodiscard]] bool config_execute_needs_fence() const { return computing_; }
@@ -53,7 +56,7 @@ class HazardTracker {
 
   // A loop works in one half of each memory and leaves it undefined.
   [[nodiscard]] bool loop_needs_fence() const {
-    return odd_loads_ || next_load_unsafe_ || load_accumulates_ || overlapping_loads_;
+    return odd_loads_ || next_load_unsafe_ || load_accumulates_ || overlapping_loads_ || last_row_written_;
   }
   void note_loop(bool accumulates_by_load);
   // Discrete commands may use a half that no running loop uses.
@@ -90,6 +93,7 @@ class HazardTracker {
   bool array_accumulates_ = false;
   bool load_accumulates_ = false;
   bool loops_running_ = false;
+  bool last_row_written_ = false;
 };
 
 }  // namespace systole::test

@@ -347,7 +347,7 @@ void ProgramEmitter::pair(const ExecuteConfig& config, bool flip, const Tile* d,
                     tracker_.read_needs_fence({a.local, a_stored, config.a_stride}) ||
                     (d != nullptr && tracker_.read_needs_fence({d->local, d_stored, 1})) ||
                     (b != nullptr && tracker_.read_needs_fence({b->local, b_stored, 1})) ||
-                    (c != nullptr && tracker_.result_needs_fence(result));
+                    (c != nullptr && tracker_.result_needs_fence(result)) || (d_transposed && tracker_.transposed_weights_need_fence());
   if (wait) fence();
   Instruction preload = isa::make(Op::kPreload);
   {
