@@ -63,6 +63,7 @@ int run_sweep(const Words& words) {
   settings.granularity = options.granularity;
   settings.timing_only = options.timing_only || sweep.timing_only;
   settings.check = arguments.has("check");
+  settings.skip_ahead = true;   // the same numbers
 
   const study::SweepOptions sweep_options{arguments.get<std::string>("out"), jobs_option(arguments), kVersion};
   Progress progress("points", sweep.points.size(), !options.quiet);
