@@ -131,7 +131,7 @@ bool IssuingHost::play_command(const isa::Item& item, Cycle now) {
   }
   ledger_.enter(now, State::kBusy);
   out_.push(now, command);
-  if (log_.begin == kNever) note_work(now);
+  note_work(now);
   log_.accepts.push_back(now);
   ++item_;
   next_item(now + 1);
@@ -143,6 +143,7 @@ void IssuingHost::book(Cycle now, State state) {
 }
 
 void IssuingHost::note_work(Cycle now) {
+  if (log_.begin != kNever) return;
   log_.begin = now;
   if (callbacks_.started) callbacks_.started(now);
 }
@@ -159,7 +160,7 @@ bool IssuingHost::prepare_loop(isa::Op op, Cycle now) {
   if (op == isa::Op::kLoopWs) in_loop_ = false;
   if (op != isa::Op::kLoopWsBounds || in_loop_) return false;
   in_loop_ = true;
-  if (log_.begin == kNever) note_work(now);
+  note_work(now);
   ledger_.enter(now, State::kBusy);
   next_item(now + static_cast<Cycle>(params_.cpu.loop_cycles));
   return true;
@@ -170,7 +171,7 @@ bool IssuingHost::play_host_operation(const isa::HostOp& host, Cycle now) {
     access_memory(now);
     return false;
   }
-  if (log_.begin == kNever) note_work(now);
+  note_work(now);
   const std::string place = fmt::format("item {}: {}", item_, host.name);
   isa::HostOperation operation;
   try {

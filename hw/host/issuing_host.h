@@ -109,7 +109,7 @@ class IssuingHost final : public Unit {
   bool play_fence(Cycle now);
   bool play_host_operation(const isa::HostOp& host, Cycle now);
   void access_memory(Cycle now);
-  void note_work(Cycle now);
+  void note_work(Cycle now);   // the run begins, if it has not
   // What comes before the run's begin is no part of its account.
   void book(Cycle now, State state);
   // The cycles in which the CPU computes the words of a loop, once per loop.

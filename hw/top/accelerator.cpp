@@ -26,7 +26,9 @@ Cycle load_lag(const MachineParams& m) {
 // Cycles that the beats of a run may take: its rows are written before a result that the array begins meanwhile can come out. 0: less than
 // the longest answer takes.
 Cycle longest_load_run(const MachineParams& m) {
-  const Cycle way = 2 + load_lag(m) + 4;
+  constexpr Cycle kHops = 2;    // port, beat merger
+  constexpr Cycle kSpare = 4;   // stricter than need be: what is no run goes row by row, in the same cycles
+  const Cycle way = kHops + load_lag(m) + kSpare;
   const auto latency = static_cast<Cycle>(array_latency(m));
   const auto answer = static_cast<Cycle>(m.dma.max_bytes / m.dma.bus_bytes);
   return way + answer < latency ? latency - way - 1 : 0;

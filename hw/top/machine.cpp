@@ -15,6 +15,7 @@
 #include "hw/top/skip_ahead.h"
 #include "hw/top/steady_loop.h"
 #include "hw/top/work_reader.h"
+#include "isa/image.h"
 
 namespace systole::hw {
 namespace {
@@ -233,18 +234,9 @@ TlmMemory& Machine::tlm_memory() {
   return *parts_->tlm;
 }
 
-void load_image(const isa::Program& program, Memory& memory) {
-  for (const isa::Segment& segment : program.image) {
-    if (!memory.contains(segment.address, segment.bytes.size())) {
-      throw ConfigError(fmt::format("the program's image at {:#x} ({} bytes) lies outside memory", segment.address, segment.bytes.size()));
-    }
-    if (!segment.bytes.empty()) std::memcpy(memory.at(segment.address, segment.bytes.size()), segment.bytes.data(), segment.bytes.size());
-  }
-}
-
 MachineResult Machine::run(const isa::Program& program, bool load) {
   Parts& p = *parts_;
-  if (load && !p.options.timing_only) load_image(program, p.memory);
+  if (load && !p.options.timing_only) isa::load_image(program, p.memory);
   if (p.soc != nullptr && p.params.soc.l2_state == L2State::kResident) {
     for (const isa::Symbol& symbol : program.symbols) p.soc->place_where_room(symbol.address, symbol.bytes);
     for (const isa::Segment& segment : program.image) p.soc->place_where_room(segment.address, segment.bytes.size());
@@ -370,7 +362,7 @@ MachineResult Machine::result() {
     result.counters.insert(result.counters.end(), counters.begin(), counters.end());
   }
 
-  // Regions: from the first item of one to the first item of the next. What precedes the first acceptance is not part of the run.
+  // Regions: from the first item of one to the first item of the next. What precedes the run's begin (IssuingHost::Log) is not part of it.
   const std::vector<const Ledger*> ledgers = p.ledgers();
   const auto accounts = [&](const std::vector<std::vector<std::uint64_t>>& from, const std::vector<std::vector<std::uint64_t>>& to) {
     std::vector<UnitAccount> list;
@@ -384,7 +376,7 @@ MachineResult Machine::result() {
     }
     return list;
   };
-  // Before the first acceptance every unit is idle, so the start of the run can be moved there by idle cycles alone.
+  // Before it every unit is idle, so the start of the run can be moved there by idle cycles alone.
   std::vector<std::vector<std::uint64_t>> start;
   for (const Ledger* ledger : ledgers) {
     start.emplace_back(ledger->states().size(), 0);

@@ -58,9 +58,6 @@ struct SkipAbandoned {
   std::string hazard;
 };
 
-// Throws ConfigError for an image that lies outside memory.
-void load_image(const isa::Program& program, Memory& memory);
-
 class Machine {
  public:
   // Throws ConfigError when the parameters break a rule.

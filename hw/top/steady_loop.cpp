@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::uint32_t kFirst = 1;    // round 0 overwrites what the others add to
 constexpr std::uint32_t kAtLast = 2;   // rounds at the end that are like no other
-constexpr unsigned kTries = 4;
+constexpr unsigned kTries = 4;         // looks at a loop; one that is not steady by then costs more than it saves
 
 }  // namespace
 

@@ -35,7 +35,7 @@ Json accounts_json(const std::vector<hw::UnitAccount>& accounts) {
 Json checks_json(const std::optional<run::CheckResult>& result) {
   const run::CheckResult checks = result.value_or(run::CheckResult{});
   Json json = {{"boundaries", checks.boundaries}, {"elements", checks.elements}, {"mismatches", checks.mismatches}};
-  json["overflows"] = checks.overflows;
+  json["overflows"] = checks.overflows.total();
   json["sqnr_db"] = nullptr;   // without a float model
   if (!checks.first_mismatch.empty()) json["first_mismatch"] = checks.first_mismatch;
   if (checks.against_float) {

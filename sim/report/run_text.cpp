@@ -15,7 +15,7 @@ using run::Results;
 double share(std::uint64_t part, std::uint64_t whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
 
 std::string headline(const Results& r) {
-  const std::string sizes = r.seq == 0 ? std::string() : fmt::format(", seq {}, {} layer{}", r.seq, r.layers, r.layers == 1 ? "" : "s");
+  const std::string sizes = r.of_program() ? std::string() : fmt::format(", seq {}, {} layer{}", r.seq, r.layers, r.layers == 1 ? "" : "s");
   return fmt::format("{}{} on machine {} ({}x{} array, {} KiB scratchpad, {} KiB accumulator)", r.workload, sizes, r.machine.preset, r.machine.params.array.dim,
                      r.machine.params.array.dim, r.machine.params.scratchpad.kib, r.machine.params.accumulator.kib);
 }
@@ -138,18 +138,22 @@ std::string tokens_text(const run::SequenceTokens& s) {
   return text;
 }
 
-std::string check_text(const run::CheckResult& checks) {
-  const char* const elements = checks.of_program ? "bytes" : "elements";
-  const char* const reference = checks.of_program ? "functional model of the instruction set" : "integer reference";
+std::string check_text(const Results& r) {
+  const run::CheckResult& checks = *r.checks;
+  const char* const elements = r.of_program() ? "bytes" : "elements";
+  const char* const reference = r.of_program() ? "functional model of the instruction set" : "integer reference";
   std::string text;
   if (checks.mismatches != 0) {
     text = fmt::format("values: {} of {} {} DIFFER from the {}; first: {}\n", grouped(checks.mismatches), grouped(checks.elements), elements, reference, checks.first_mismatch);
-  } else if (checks.of_program) {
+  } else if (r.of_program()) {
     text = fmt::format("values: {} bytes stored, equal to the {}\n", grouped(checks.elements), reference);
   } else {
     text = fmt::format("values: {} tensors ({} elements) equal to the {}\n", checks.boundaries, grouped(checks.elements), reference);
   }
-  if (checks.overflows != 0) text += fmt::format("warning: integers that left their range: {}\n", checks.overflow_text);
+  if (const run::CheckResult::Overflows& o = checks.overflows; o.total() != 0) {
+    text += fmt::format("warning: integers that left their range: {} accumulator words, {} GELU elements, {} softmax rows, {} LayerNorm rows\n", o.accumulator, o.gelu,
+                        o.exp_sum, o.variance);
+  }
   if (checks.against_float) {
     const auto& f = *checks.against_float;
     const bool promised = f.min_sqnr_db > 0;
@@ -198,7 +202,7 @@ std::string run_text(const Results& r, const RunReportOptions& options) {
   for (const std::string& warning : r.warnings) text += "warning: " + warning + "\n";
   for (const run::SequenceTokens& s : r.tokens) text += tokens_text(s);
   if (r.checks) {
-    text += check_text(*r.checks);
+    text += check_text(r);
   } else {
     text += r.timing_only ? "values: not simulated (--timing-only)\n" : "values: not checked\n";
   }

@@ -11,7 +11,7 @@
 
 namespace systole::report {
 
-// Cycles of the run, counted from the first accepted command as in every report: [first, last).
+// Cycles of the run, counted from its begin as in every report (hw/host/issuing_host.h): [first, last).
 struct TimelineWindow {
   Cycle first = 0;
   Cycle last = kNever;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "isa/image.h"
 #include "sim/base/errors.h"
 #include "sim/run/workload.h"
 #include "workloads/graph/graph_yaml.h"
@@ -16,7 +17,7 @@ class GraphFollower final : public Follower {
       : graph_(graph), lowered_(lowered), dim_(dim), memory_(memory), compare_(compare) {}
 
   void at_fence(std::size_t next) override {
-    if (next == 0) workloads::load_image(lowered_.program, memory_);
+    if (next == 0) isa::load_image(lowered_.program, memory_);
   }
 
   [[nodiscard]] CheckResult finish() override {

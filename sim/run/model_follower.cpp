@@ -17,13 +17,6 @@ void add(CheckResult& sum, const workloads::Comparison& comparison) {
   if (comparison.first && sum.first_mismatch.empty()) sum.first_mismatch = workloads::describe(*comparison.first);
 }
 
-void add(CheckResult& sum, const workloads::reference::OverflowCounters& overflows) {
-  if (overflows.total() == 0) return;
-  sum.overflows += overflows.total();
-  sum.overflow_text = fmt::format("{} accumulator words, {} GELU elements, {} softmax rows, {} LayerNorm rows", overflows.mac, overflows.gelu,
-                                  overflows.sum_exp, overflows.variance);
-}
-
 }  // namespace
 
 ModelFollower::ModelFollower(const ModelInput& input, const workloads::Lowered& lowered, int dim, Memory& memory, const Options& options)
@@ -94,7 +87,13 @@ CheckResult ModelFollower::finish() {
     result.elements += sequence.result.elements;
     result.mismatches += sequence.result.mismatches;
     if (result.first_mismatch.empty()) result.first_mismatch = sequence.result.first_mismatch;
-    if (options_.overflows) add(result, sequence.expected->overflows());
+    if (options_.overflows) {
+      const workloads::reference::OverflowCounters& o = sequence.expected->overflows();
+      result.overflows.accumulator += o.mac;
+      result.overflows.gelu += o.gelu;
+      result.overflows.exp_sum += o.sum_exp;
+      result.overflows.variance += o.variance;
+    }
     if (!sequence.against_float) continue;
     // The sequence that is furthest from float speaks for the batch.
     const workloads::ErrorMetrics& metrics = sequence.against_float->output();

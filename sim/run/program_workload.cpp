@@ -8,6 +8,7 @@
 #include "isa/assembler.h"
 #include "isa/container.h"
 #include "isa/host_operation.h"
+#include "isa/image.h"
 #include "isa/legality.h"
 #include "isa/model/model.h"
 #include "sim/base/errors.h"
@@ -51,15 +52,14 @@ class ProgramFollower final : public Follower {
       : program_(program), geometry_(geometry), memory_(memory), compare_(compare) {}
 
   void at_fence(std::size_t next) override {
-    if (next == 0) load(memory_);
+    if (next == 0) isa::load_image(program_, memory_);
   }
 
   [[nodiscard]] CheckResult finish() override {
     CheckResult result;
-    result.of_program = true;
     if (!compare_) return result;
     Memory expected(memory_.base(), memory_.bytes());
-    load(expected);
+    isa::load_image(program_, expected);
     std::vector<Range> written;
     const auto note = [&](std::uint64_t address, std::uint64_t bytes) {
       if (!written.empty() && written.back().end() == address) {
@@ -79,18 +79,11 @@ class ProgramFollower final : public Follower {
     });
     for (const Range& range : merged(std::move(written))) compare(range, expected, result);
     const isa::Overflows& o = model.overflows();
-    result.overflows = o.array + o.accumulate + o.gelu + o.exp_sum + o.variance + o.row_sum;
-    if (result.overflows != 0) {
-      result.overflow_text = fmt::format("{} accumulator words, {} GELU elements, {} softmax rows, {} LayerNorm rows", o.array + o.accumulate, o.gelu, o.exp_sum, o.variance + o.row_sum);
-    }
+    result.overflows = {o.array + o.accumulate, o.gelu, o.exp_sum, o.variance + o.row_sum};
     return result;
   }
 
  private:
-  void load(Memory& memory) const {
-    for (const isa::Segment& segment : program_.image) std::copy(segment.bytes.begin(), segment.bytes.end(), memory.at(segment.address, segment.bytes.size()));
-  }
-
   void compare(const Range& range, const Memory& expected, CheckResult& result) const {
     const std::uint8_t* const ours = memory_.at(range.address, range.bytes);
     const std::uint8_t* const theirs = expected.at(range.address, range.bytes);

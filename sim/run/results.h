@@ -41,9 +41,15 @@ struct CheckResult {
     double min_sqnr_db = 0;
   };
   std::optional<Float> against_float;         // absent when there is no float model
-  std::uint64_t overflows = 0;                // integers that left their range: 0 in a calibrated model
-  std::string overflow_text = {};             // which, when there are any
-  bool of_program = false;                    // not tensors of a model: ranges of memory, their bytes against isa/model
+  // Integers that left their range: none in a calibrated model.
+  struct Overflows {
+    std::uint64_t accumulator = 0;            // words
+    std::uint64_t gelu = 0;                   // elements
+    std::uint64_t exp_sum = 0;                // softmax rows
+    std::uint64_t variance = 0;               // LayerNorm rows
+    [[nodiscard]] std::uint64_t total() const { return accumulator + gelu + exp_sum + variance; }
+  };
+  Overflows overflows = {};
 
   [[nodiscard]] bool passed() const {
     return mismatches == 0 && (!against_float || (against_float->cosine >= against_float->min_cosine &&
@@ -84,7 +90,7 @@ struct Performance {
 
 struct Results {
   std::string workload;
-  std::uint64_t seq = 0;                      // 0, and layers too: a program as its author wrote it
+  std::uint64_t seq = 0;                      // 0, and layers too, of a program
   std::uint64_t layers = 0;
   std::uint64_t seed = 0;
   kernels::Tiler tiler = kernels::Tiler::kSearch;
@@ -102,6 +108,9 @@ struct Results {
   std::optional<CheckResult> checks;          // absent when nothing was compared
   Skipping skipping;
   Performance performance;
+
+  // Not a model's: as its author wrote it. Its checks are of ranges of memory, their bytes against isa/model.
+  [[nodiscard]] bool of_program() const { return seq == 0; }
 };
 
 // Share of the array's multiply-accumulates that were used.

@@ -12,6 +12,7 @@
 #include "hw/host/host_values.h"
 #include "hw/ports/port_log.h"
 #include "hw/top/machine.h"
+#include "isa/image.h"
 #include "isa/model/model.h"
 #include "sim/base/process_pool.h"
 #include "sim/config/geometry.h"
@@ -157,7 +158,7 @@ void set_counter(hw::MachineResult& result, const std::string& name, std::uint64
 isa::Overflows compute_values(const isa::Program& program, Memory& memory, const config::MachineConfig& config, Follower* follower,
                               hw::ZeroSums& zero_sums) {
   if (follower == nullptr) {
-    hw::load_image(program, memory);
+    isa::load_image(program, memory);
   } else {
     follower->at_fence(0);
   }

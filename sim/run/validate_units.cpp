@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "hw/datapath/activation.h"
+#include "isa/image.h"
 
 namespace systole::run {
 namespace {
@@ -94,7 +95,7 @@ void compare_sums(const SafetensorsFile& file, const std::string& prefix, Compar
 Comparison validate_units(const SafetensorsFile& file, const kernels::Target& target, const workloads::Machine& machine) {
   const workloads::UnitProgram units = workloads::lower_units(file, target);
   Memory memory;
-  workloads::load_image(units.lowered.program, memory);
+  isa::load_image(units.lowered.program, memory);
   machine(units.lowered.program, memory);
   for (const kernels::Matrix& row : units.unscaled) {
     const Words x = words(file, "scale.x");

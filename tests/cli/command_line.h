@@ -5,6 +5,16 @@
 
 namespace systole::test {
 
+// A layer graph that takes a moment.
+inline constexpr const char* kGraph =
+    "graph: small\n"
+    "inputs:\n"
+    "  x: {rows: 20, cols: 48}\n"
+    "nodes:\n"
+    "  - {name: inner, op: linear, in: x, cols: 64, activation: gelu}\n"
+    "  - {name: sum, op: linear, in: inner, cols: 48, residual: x, output: int32}\n"
+    "  - {name: y, op: layer_norm, in: sum}\n";
+
 struct Outcome {
   int code = -1;       // exit code; 128 + signal when it was killed
   std::string out;

@@ -17,15 +17,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr const char* kGraph =
-    "graph: small\n"
-    "inputs:\n"
-    "  x: {rows: 20, cols: 48}\n"
-    "nodes:\n"
-    "  - {name: inner, op: linear, in: x, cols: 64, activation: gelu}\n"
-    "  - {name: sum, op: linear, in: inner, cols: 48, residual: x, output: int32}\n"
-    "  - {name: y, op: layer_norm, in: sum}\n";
-
 // A compute that takes its operand from the accumulator, which the machine cannot do.
 constexpr const char* kTraceHead =
     "# systole-trace 1\n"

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <regex>
 
@@ -13,15 +14,6 @@ namespace systole::test {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr const char* kGraph =
-    "graph: small\n"
-    "inputs:\n"
-    "  x: {rows: 40, cols: 48}\n"
-    "nodes:\n"
-    "  - {name: inner, op: linear, in: x, cols: 64, activation: gelu}\n"
-    "  - {name: sum, op: linear, in: inner, cols: 48, residual: x, output: int32}\n"
-    "  - {name: y, op: layer_norm, in: sum}\n";
 
 // "unit: state" -> cycles, of all states but idle.
 using Cycles = std::map<std::string, std::uint64_t>;

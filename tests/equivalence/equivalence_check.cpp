@@ -14,6 +14,7 @@
 #include "sim/base/process_pool.h"
 #include "sim/config/trace_machine.h"
 #include "sim/replay/replay.h"
+#include "tests/support/run_text.h"
 
 using namespace systole;
 
@@ -40,22 +41,13 @@ constexpr Mode kModes[] = {
     {"timing only", SchedulerMode::kFast, false, true},
 };
 
-void append(std::ostream& out, const std::vector<hw::UnitAccount>& accounts) {
-  for (const hw::UnitAccount& account : accounts) {
-    for (const hw::StateCycles& state : account.states) out << account.unit << '.' << state.name << ' ' << state.cycles << '\n';
-  }
-}
-
 // One line per number. Without values: what a run without values has too.
 std::string describe(replay::ReplayResult result, bool with_values) {
   std::ostringstream out;
   if (!with_values) result.measured.checks.reset();
   out << isa::format_expectation(result.measured) << '\n';
-  append(out, result.run.accounts);
-  for (const hw::RegionCycles& region : result.run.regions) {
-    out << "region " << region.region << ' ' << region.cycles << '\n';
-    append(out, region.accounts);
-  }
+  test::append_accounts(out, result.run.accounts);
+  test::append_regions(out, result.run.regions);
   // Counters of overflows need values; wake-ups are what the schedulers differ in.
   for (const hw::Counter& counter : result.run.counters) {
     if (with_values || counter.name.find("overflow") == std::string::npos) out << counter.name << ' ' << counter.value << '\n';
@@ -77,18 +69,6 @@ std::string run(const std::string& path, const Mode& mode) {
   replay::ReplayResult result = replay::replay_trace(trace, params, options);
   const std::string without = describe(result, false);
   return mode.timing_only ? without : without + '\0' + describe(std::move(result), true);
-}
-
-// The first line of `actual` that is not in its place, beside what should be there.
-std::string first_difference(const std::string& expected, const std::string& actual) {
-  std::istringstream left(expected), right(actual);
-  std::string a, b;
-  while (true) {
-    const bool more_left = static_cast<bool>(std::getline(left, a));
-    const bool more_right = static_cast<bool>(std::getline(right, b));
-    if (!more_left && !more_right) return "";
-    if (!more_left || !more_right || a != b) return (more_left ? a : "nothing") + " | " + (more_right ? b : "nothing");
-  }
 }
 
 }  // namespace
@@ -122,7 +102,7 @@ int main(int argc, char** argv) {
     if (ran && (skipped || results[i].text == expected)) continue;
     ++different;
     std::cout << paths[i / kModeCount] << ": " << kModes[i % kModeCount].name << ": "
-              << (ran ? first_difference(expected, results[i].text) : results[i].text) << '\n';
+              << (ran ? test::first_difference(expected, results[i].text) : results[i].text) << '\n';
   }
   std::cout << paths.size() << " streams, " << kModeCount << " ways to run each: " << different << " runs differ\n";
   return different == 0 && !paths.empty() ? 0 : 1;

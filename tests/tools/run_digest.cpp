@@ -18,16 +18,11 @@
 #include "sim/config/trace_machine.h"
 #include "sim/replay/replay.h"
 #include "tests/support/program_generator.h"
+#include "tests/support/run_text.h"
 
 using namespace systole;
 
 namespace {
-
-void append(std::ostream& out, const std::vector<hw::UnitAccount>& accounts) {
-  for (const hw::UnitAccount& account : accounts) {
-    for (const hw::StateCycles& state : account.states) out << account.unit << '.' << state.name << ' ' << state.cycles << '\n';
-  }
-}
 
 std::string describe(const isa::Trace& trace) {
   replay::ReplayOptions options;
@@ -36,11 +31,8 @@ std::string describe(const isa::Trace& trace) {
   try {
     const replay::ReplayResult result = replay::replay_trace(trace, config::trace_machine(trace).params, options);
     out << isa::format_expectation(result.measured) << '\n';
-    append(out, result.run.accounts);
-    for (const hw::RegionCycles& region : result.run.regions) {
-      out << "region " << region.region << ' ' << region.cycles << '\n';
-      append(out, region.accounts);
-    }
+    test::append_accounts(out, result.run.accounts);
+    test::append_regions(out, result.run.regions);
     for (const hw::Counter& counter : result.run.counters) out << counter.name << ' ' << counter.value << '\n';
     for (const std::string& warning : result.run.warnings) out << warning << '\n';
   } catch (const std::exception& error) {

@@ -20,6 +20,7 @@
 #include "sim/config/trace_machine.h"
 #include "sim/run/target.h"
 #include "tests/support/program_generator.h"
+#include "tests/support/run_text.h"
 
 using namespace systole;
 
@@ -119,39 +120,6 @@ isa::Program mixed(const std::vector<isa::Trace>& traces, int dim, std::uint64_t
   return result;
 }
 
-void append(std::ostream& out, const std::vector<hw::UnitAccount>& accounts) {
-  for (const hw::UnitAccount& account : accounts) {
-    for (const hw::StateCycles& state : account.states) out << account.unit << '.' << state.name << ' ' << state.cycles << '\n';
-  }
-}
-
-std::string describe(const hw::MachineResult& result) {
-  std::ostringstream out;
-  out << "cycles " << result.cycles << "\norigin " << result.origin << '\n';
-  for (const Cycle fence : result.fences) out << "fence " << fence << '\n';
-  for (const Cycle accept : result.accepts) out << "accept " << accept << '\n';
-  append(out, result.accounts);
-  for (const hw::Counter& counter : result.counters) out << counter.name << ' ' << counter.value << '\n';
-  for (const hw::RegionCycles& region : result.regions) {
-    out << "region " << region.region << ' ' << region.cycles << '\n';
-    append(out, region.accounts);
-  }
-  for (const std::string& warning : result.warnings) out << warning << '\n';
-  return out.str();
-}
-
-std::string first_difference(const std::string& expected, const std::string& actual) {
-  std::istringstream left(expected), right(actual);
-  std::string a, b, before;
-  while (true) {
-    const bool more_left = static_cast<bool>(std::getline(left, a));
-    const bool more_right = static_cast<bool>(std::getline(right, b));
-    if (!more_left && !more_right) return "";
-    if (!more_left || !more_right || a != b) return "behind '" + before + "': " + (more_left ? a : "nothing") + " | " + (more_right ? b : "nothing");
-    before = a;
-  }
-}
-
 struct Case {
   hw::MachineParams params;
   isa::Program program;
@@ -238,10 +206,10 @@ std::string check(const Case& test) {
     return "E";
   }
   try {
-    const std::string by_turns = first_difference(describe(expected), describe(one.run_in_turns(program, two)));
+    const std::string by_turns = test::first_difference(test::run_text(expected), test::run_text(one.run_in_turns(program, two)));
     if (!by_turns.empty() && expected.warnings.empty()) return "Dby turns: " + by_turns;
     const hw::MachineResult actual = quick.run(program);
-    const std::string difference = first_difference(describe(expected), describe(actual));
+    const std::string difference = test::first_difference(test::run_text(expected), test::run_text(actual));
     if (!difference.empty()) return "D" + difference;
     return "S" + std::to_string(actual.skipped->simulated) + " " + std::to_string(actual.skipped->repeated) + " " + std::to_string(actual.skipped->rounds);
   } catch (const hw::SkipAbandoned&) {

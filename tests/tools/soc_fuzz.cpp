@@ -18,6 +18,7 @@
 #include "sim/config/trace_machine.h"
 #include "tests/support/program_generator.h"
 #include "tests/support/random_soc.h"
+#include "tests/support/run_text.h"
 
 using namespace systole;
 
@@ -80,12 +81,6 @@ class Recorder final : public hw::PortLog, public hw::MemoryLog {
   std::uint64_t stalled_ = 0;
 };
 
-void append(std::ostream& out, const std::vector<hw::UnitAccount>& accounts) {
-  for (const hw::UnitAccount& account : accounts) {
-    for (const hw::StateCycles& state : account.states) out << account.unit << '.' << state.name << ' ' << state.cycles << '\n';
-  }
-}
-
 // One line per number; or the error, which is the same in every way, too.
 std::string describe(const isa::Trace& trace, const Mode& mode) {
   Memory memory;
@@ -107,13 +102,7 @@ std::string describe(const isa::Trace& trace, const Mode& mode) {
     return std::string(error.what()) + '\n';
   }
   std::ostringstream out;
-  out << "cycles " << run.cycles << '\n';
-  for (const Cycle fence : run.fences) out << "fence " << fence << '\n';
-  for (const Cycle accept : run.accepts) out << "accept " << accept << '\n';
-  append(out, run.accounts);
-  for (const hw::RegionCycles& region : run.regions) append(out, region.accounts);
-  for (const hw::Counter& counter : run.counters) out << counter.name << ' ' << counter.value << '\n';
-  for (const std::string& warning : run.warnings) out << warning << '\n';
+  out << test::run_text(run);
   out << recorder.text();
   for (const std::uint32_t crc : isa::check_crcs(trace, memory)) out << "memory " << crc32_text(crc) << '\n';
   return out.str();
@@ -124,18 +113,6 @@ isa::Trace program(std::uint64_t seed) {
   // A request must fit into a line.
   if (test::make_plan(seed, options).geometry.max_request_bytes > 64) options.geometry = test::machines().front();
   return test::on_random_soc(test::emit(test::make_plan(seed, options)), seed);
-}
-
-// The first line of `actual` that is not in its place, beside what should be there.
-std::string first_difference(const std::string& expected, const std::string& actual) {
-  std::istringstream left(expected), right(actual);
-  std::string a, b;
-  while (true) {
-    const bool more_left = static_cast<bool>(std::getline(left, a));
-    const bool more_right = static_cast<bool>(std::getline(right, b));
-    if (!more_left && !more_right) return "";
-    if (!more_left || !more_right || a != b) return (more_left ? a : "nothing") + " | " + (more_right ? b : "nothing");
-  }
 }
 
 }  // namespace
@@ -179,7 +156,7 @@ int main(int argc, char** argv) {
     const bool ran = reference.end == TaskEnd::kDone && results[i].end == TaskEnd::kDone;
     if (ran && results[i].text == reference.text) continue;
     ++different;
-    std::cout << "seed " << first + i / kWays << ": " << kModes[i % kWays].name << ": " << (ran ? first_difference(reference.text, results[i].text) : results[i].text)
+    std::cout << "seed " << first + i / kWays << ": " << kModes[i % kWays].name << ": " << (ran ? test::first_difference(reference.text, results[i].text) : results[i].text)
               << '\n';
   }
   std::cout << count << " programs, " << kWays << " ways to run each: " << different << " runs differ\n";

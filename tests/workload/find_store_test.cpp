@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "isa/image.h"
 #include "kernels/builder.h"
 #include "tests/workload/oracle.h"
 #include "tests/workload/random_model.h"
@@ -49,7 +50,7 @@ TEST(Compare, names_the_first_different_value_and_its_instruction) {
   options.store_all_boundaries = true;
   const Lowered lowered = lower(model, {input}, target, options);
   Memory memory;
-  load_image(lowered.program, memory);
+  isa::load_image(lowered.program, memory);
   oracle(target)(lowered.program, memory);
   for (const Boundary& b : lowered.boundaries) {
     if (b.name == "act.0.k") *memory.at(b.slices[2].at(17, 5), 1) ^= 1;

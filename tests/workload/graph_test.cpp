@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "isa/image.h"
 #include "isa/legality.h"
 #include "tests/workload/oracle.h"
 #include "workloads/graph/graph_yaml.h"
@@ -17,7 +18,7 @@ void expect_equal(const std::string& text, const kernels::Target& target) {
   const Lowered lowered = lower_graph(quantised, target);
   for (const isa::Finding& finding : isa::check_legality(lowered.program, geometry_of(target))) ADD_FAILURE() << isa::to_string(finding);
   Memory memory;
-  load_image(lowered.program, memory);
+  isa::load_image(lowered.program, memory);
   oracle(target)(lowered.program, memory);
   const Comparison result = compare(lowered, Visibility{}, {values_of(quantised)}, memory, target.dim);
   EXPECT_TRUE(result.equal()) << describe(*result.first);

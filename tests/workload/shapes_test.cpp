@@ -1,6 +1,7 @@
 // Random models of odd and awkward sizes on machines of odd sizes: the oracle leaves what the integer reference computes.
 #include <gtest/gtest.h>
 
+#include "isa/image.h"
 #include "isa/legality.h"
 #include "tests/workload/oracle.h"
 #include "tests/workload/random_model.h"
@@ -74,7 +75,7 @@ TEST_P(Shapes, equal_to_the_reference) {
     ADD_FAILURE() << isa::to_string(finding);
   }
   Memory memory;
-  load_image(lowered.program, memory);
+  isa::load_image(lowered.program, memory);
   oracle(target)(lowered.program, memory);
   if (options.reuse_buffers) {
     // Only the last layer is left.

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "isa/image.h"
 #include "sim/base/errors.h"
 #include "workloads/lower/find_store.h"
 #include "workloads/reference/arithmetic.h"
@@ -134,17 +135,6 @@ Comparison compare(const Lowered& lowered, const Visibility& visible, const std:
   return result;
 }
 
-void load_image(const isa::Program& program, Memory& memory) {
-  for (const isa::Segment& segment : program.image) {
-    if (segment.bytes.empty()) continue;
-    if (!memory.contains(segment.address, segment.bytes.size())) {
-      throw ConfigError(fmt::format("the program needs memory at {:#x}, which ends at {:#x}",
-                                    segment.address + segment.bytes.size(), memory.base() + memory.bytes()));
-    }
-    std::memcpy(memory.at(segment.address, segment.bytes.size()), segment.bytes.data(), segment.bytes.size());
-  }
-}
-
 namespace {
 
 bool is_boundary(const std::string& name) { return name.rfind("act.", 0) == 0 || name.rfind("out.", 0) == 0; }
@@ -224,7 +214,7 @@ Comparison validate_vectors(const SafetensorsFile& vectors, const kernels::Targe
   options.store_all_boundaries = true;
   const Lowered lowered = lower(file.model, {file.vectors}, target, options);
   Memory memory;
-  load_image(lowered.program, memory);
+  isa::load_image(lowered.program, memory);
   machine(lowered.program, memory);
   Comparison result = compare(lowered, file.model, {file.vectors}, memory, target.dim);
   if (!file.model.host_functions) compare_row_sums(lowered, file.model, file.vectors, memory, target.dim, result);

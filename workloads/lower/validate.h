@@ -50,9 +50,6 @@ using Visibility = std::function<bool(const Boundary& boundary, std::size_t quer
 [[nodiscard]] Comparison compare(const Lowered& lowered, const QuantisedModel& model, const std::vector<TensorMap>& expected,
                                  const Memory& memory, int dim);
 
-// Writes the program's initial memory. Throws ConfigError if it does not fit.
-void load_image(const isa::Program& program, Memory& memory);
-
 // Runs a program whose image is in `memory`.
 using Machine = std::function<void(const isa::Program& program, Memory& memory)>;
 

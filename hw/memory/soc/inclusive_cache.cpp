@@ -117,7 +117,7 @@ bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, 
   const bool offered = offers() != kNoRequest;
   if (offered) send_answer(output_room);
   // When the last cycle only moved a burst, no MSHR could act, and none can but for a pipeline that has become free.
-  const bool nobody_acts = moved_burst_ && answers_.free() == answers_were_free_ && !mshrs_.probing();
+  const bool nobody_acts = moved_burst_ && answers_.free() == answers_were_free_ && !mshrs_.probe_waits();
   took_item_ = moved_burst_ = false;
   answers_were_free_ = answers_.free();
   const Schedule schedule = nobody_acts ? Schedule{} : schedule_in(now);
@@ -220,7 +220,7 @@ bool InclusiveCache::in_middle_of_burst(const RequestItem* item) const {
 }
 
 unsigned InclusiveCache::cycles_of_burst(bool item_waits, unsigned bus_latency) const {
-  if (output_slot_ != kNoRequest || (item_waits && input_slot_.request == kNoRequest) || !in_middle_of_burst(nullptr) || mshrs_.probing()) return 0;
+  if (output_slot_ != kNoRequest || (item_waits && input_slot_.request == kNoRequest) || !in_middle_of_burst(nullptr) || mshrs_.probe_waits()) return 0;
   unsigned cycles = geometry_.axi_beats - 1 - refill_beat_;
   // An MSHR may go on when the pipeline becomes free.
   if (answers_.free() != answers_were_free_) return 0;

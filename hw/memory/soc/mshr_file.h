@@ -180,7 +180,7 @@ class MshrFile {
     granted(index, last, request_at_line_start);
     if (last) probing_ &= ~bit;
   }
-  [[nodiscard]] bool probing() const { return probe_ != 0; }   // one waits for its turn at the CPU
+  [[nodiscard]] bool probe_waits() const { return probe_ != 0; }   // for its turn at the CPU
   [[nodiscard]] bool probes_victim(unsigned index) const { return (victim_probe_pending_ >> index & 1) != 0; }
   // Is the line on its way from memory?
   [[nodiscard]] bool fetching(unsigned index) const { return ((grant_pending_ & ~probing_) >> index & 1) != 0; }

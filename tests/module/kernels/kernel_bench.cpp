@@ -11,6 +11,7 @@
 #include "hw/host/host_values.h"
 #include "hw/top/machine.h"
 #include "isa/host_operation.h"
+#include "isa/image.h"
 #include "isa/legality.h"
 #include "isa/model/model.h"
 #include "sim/base/file.h"
@@ -49,7 +50,7 @@ void KernelBench::run(const std::string& kernel) {
     EXPECT_GT(std::set<std::uint8_t>(e.bytes.begin(), e.bytes.end()).size(), std::min<std::size_t>(15, e.bytes.size() / 16));
   }
   Memory modelled;
-  hw::load_image(program_, modelled);
+  isa::load_image(program_, modelled);
   isa::Model model(config::geometry_of(machine_.params), modelled);
   model.run(program_, [&modelled](const isa::HostOp& host) { hw::compute_host_operation(isa::decode_host_operation(host), modelled); });
   compare(modelled, "functional model");

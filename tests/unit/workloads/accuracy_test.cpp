@@ -6,6 +6,7 @@
 
 #include "float_nonlinear.h"
 #include "trained_like.h"
+#include "without_pre_shift.h"
 #include "workloads/quantise/accuracy.h"
 #include "workloads/quantise/constants.h"
 #include "workloads/quantise/quantiser.h"
@@ -139,20 +140,7 @@ TEST(AccuracyLost, with_the_stock_scale_of_probabilities) {
 // Without the pre-shift accumulators are too wide for 32-bit polynomials and sums.
 TEST(AccuracyLost, without_pre_shift) {
   const RandomWeights weights(find_model("bert-base"), 1);
-  const Outcome outcome = evaluate_model(weights, options_for(128, 1), [](QuantisedModel& model) {
-    LayerWeights& layer = model.layers[0];
-    for (HeadWeights& head : layer.attention.heads) {
-      head.exp = exp_constants(std::ldexp(head.score_scale, -head.pre_shift));
-      head.probability_scale = static_cast<float>(127.0 / (static_cast<double>(head.exp.qb) * head.exp.qb + head.exp.qc));
-      head.pre_shift = 0;
-    }
-    layer.norm1.pre_shift = layer.norm2.pre_shift = 0;
-    const GeluConstants gelu = gelu_constants(layer.activation.in_scale, {});
-    layer.activation.pre_shift = 0;
-    layer.activation.qb = gelu.qb;
-    layer.activation.qc = gelu.qc;
-    layer.activation.scale = static_cast<float>(gelu.out_scale / layer.activation.out_scale);
-  });
+  const Outcome outcome = evaluate_model(weights, options_for(128, 1), [](QuantisedModel& model) { remove_pre_shift(model.layers[0]); });
   EXPECT_LT(outcome.output.sqnr_db(), 10.0);
   EXPECT_GT(outcome.overflows.gelu, 0U);
   EXPECT_GT(outcome.overflows.variance, 0U);

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "tiny_checkpoint.h"
+#include "without_pre_shift.h"
 #include "workloads/quantise/accuracy.h"
 #include "workloads/quantise/constants.h"
 #include "workloads/quantise/layer_quantiser.h"
@@ -464,18 +465,7 @@ TEST(Negative, without_pre_shift_integers_overflow_and_nothing_is_left) {
   reference::OverflowCounters none;
   EXPECT_GT(measure(none), 20.0);
   EXPECT_EQ(none.total(), 0U);
-  LayerWeights& layer = model.layers[0];
-  for (HeadWeights& head : layer.attention.heads) {
-    head.exp = exp_constants(std::ldexp(head.score_scale, -head.pre_shift));
-    head.probability_scale = static_cast<float>(127.0 / (static_cast<double>(head.exp.qb) * head.exp.qb + head.exp.qc));
-    head.pre_shift = 0;
-  }
-  layer.norm1.pre_shift = layer.norm2.pre_shift = 0;
-  const GeluConstants gelu = gelu_constants(layer.activation.in_scale, {});
-  layer.activation.pre_shift = 0;
-  layer.activation.qb = gelu.qb;
-  layer.activation.qc = gelu.qc;
-  layer.activation.scale = static_cast<float>(gelu.out_scale / layer.activation.out_scale);
+  remove_pre_shift(model.layers[0]);
   reference::OverflowCounters overflows;
   EXPECT_LT(measure(overflows), 10.0);
   EXPECT_GT(overflows.gelu, 0U);
