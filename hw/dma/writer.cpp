@@ -146,6 +146,11 @@ RequestBeat DmaWriter::make_beat() {
     ++ids_busy_;
     ++requests_;
     address_ += static_cast<std::uint64_t>(packet_.useful);
+    if (values_ != nullptr) {
+      packet_values_ = values_->allocate();
+      const std::uint8_t* source = row_.block == 0 ? single_block_.data() : blocks_.data();
+      std::memcpy(values_->bytes(packet_values_) + packet_.shift, source + bytes_sent_, static_cast<std::size_t>(packet_.useful));
+    }
   }
   const int beat = packet_.bytes / beat_bytes - beats_left_;
   const int first = std::max(packet_.shift, beat * beat_bytes);
@@ -163,12 +168,10 @@ RequestBeat DmaWriter::make_beat() {
   if (lanes > 0) {
     const std::uint64_t ones = lanes == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << lanes) - 1;
     result.mask = ones << (first - beat * beat_bytes);
-    if (values_ != nullptr) {
-      result.values = values_->allocate();
-      const std::uint8_t* source = row_.block == 0 ? single_block_.data() : blocks_.data();
-      std::memcpy(values_->bytes(result.values) + (first - beat * beat_bytes), source + bytes_sent_, static_cast<std::size_t>(lanes));
-    }
   }
+  result.useful_first = static_cast<std::uint8_t>(packet_.shift);
+  result.useful_bytes = static_cast<std::uint8_t>(packet_.useful);
+  result.values = packet_values_;
   bytes_sent_ += lanes;
   bytes_ += static_cast<std::uint64_t>(lanes);
   --beats_left_;

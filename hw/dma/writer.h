@@ -59,6 +59,7 @@ class DmaWriter final : public Unit {
   int bytes_sent_ = 0;
   Packet packet_;
   int packet_start_ = 0;         // bytes_sent_ when the packet began
+  ValueRef packet_values_;
   int beats_left_ = 0;
   int id_ = 0;
   std::vector<std::uint8_t> id_busy_;

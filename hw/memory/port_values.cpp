@@ -14,7 +14,7 @@ namespace {
 struct Bytes {
   std::uint64_t address = 0;
   std::uint64_t bytes = 0;
-  unsigned lane = 0;     // of the first one in the beat's values
+  unsigned first = 0;    // of them, in the request
 };
 
 Bytes bytes_of(const RequestBeat& beat, unsigned bus_bytes) {
@@ -23,7 +23,7 @@ Bytes bytes_of(const RequestBeat& beat, unsigned bus_bytes) {
   // The mask of a beat is one run of bytes; its bits are lanes of the bus.
   const std::uint64_t window = beat.address / bus_bytes * bus_bytes + static_cast<std::uint64_t>(beat.beat) * bus_bytes;
   const auto first = static_cast<unsigned>(__builtin_ctzll(beat.mask));
-  return {window + first, 64u - static_cast<unsigned>(__builtin_clzll(beat.mask)) - first, first};
+  return {window + first, 64u - static_cast<unsigned>(__builtin_clzll(beat.mask)) - first, static_cast<unsigned>(window + first - beat.address)};
 }
 
 }  // namespace
@@ -40,7 +40,7 @@ void PortValues::transfer(Cycle now, const RequestBeat& beat) {
   const Bytes b = bytes_of(beat, bus_bytes_);
   if (values_ == nullptr || b.bytes == 0) return;
   std::uint8_t* const in_memory = memory_.at(b.address, b.bytes);
-  std::uint8_t* const in_beat = values_->bytes(beat.values) + b.lane;
+  std::uint8_t* const in_beat = values_->bytes(beat.values) + b.first;
   if (beat.opcode == TlOpcodeA::kGet) std::memcpy(in_beat, in_memory, b.bytes);
   else std::memcpy(in_memory, in_beat, b.bytes);
 }

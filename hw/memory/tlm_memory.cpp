@@ -114,7 +114,7 @@ void TlmMemory::take_request(Cycle now) {
       if ((beat.mask >> (lane + i) & 1) == 0) continue;
       const std::size_t at = beat.beat * bus + i;
       transaction.enables[at] = TLM_BYTE_ENABLED;
-      if (values_ != nullptr) transaction.data[at] = values_->bytes(beat.values)[lane + i];
+      if (values_ != nullptr) transaction.data[at] = values_->bytes(beat.values)[at];
     }
   }
   if (!beat.last) return;

@@ -23,10 +23,10 @@ struct RequestBeat {
   std::uint8_t beat = 0;          // number of this beat in its request
   bool last = true;
   std::uint16_t source = 0;       // transaction id of the client
-  std::uint8_t useful_first = 0;  // Get: first byte of the request that the program names, and their number; the rest is over-fetch
+  std::uint8_t useful_first = 0;  // first byte of the request that the program names, and their number; the rest of a Get is over-fetch
   std::uint8_t useful_bytes = 0;
   bool plain_rows = false;        // Get: all bytes are whole rows for the scratchpad that nobody scales or repeats (hw/ports/load_runs.h)
-  ValueRef values;                // Get: where the memory puts the request's bytes; Put: bytes of this beat, in lane order
+  ValueRef values;                // the request's bytes, from its address on; Get: where the memory puts them; Put: all of them, in every beat
   std::uint32_t sequence = 0;     // host command that caused it
 };
 

@@ -66,7 +66,7 @@ struct Machine::Parts {
         values(options.timing_only ? nullptr : std::make_unique<ValuePlane>(params, memory)),
         accelerator(module_name(options, "accelerator").c_str(), params, values.get(), &hazards, commands, port_request, port_response, options.granularity),
         host(module_name(options, "host").c_str(), host_params(), commands,
-             {[this](Cycle) { scheduler.stop(); }, [this](const IssuingHost::Boundary& boundary) { begin_region(boundary); }, [this](Cycle) { return hold(); },
+             {[this](Cycle) { finish(); }, [this](const IssuingHost::Boundary& boundary) { begin_region(boundary); }, [this](Cycle) { return hold(); },
               [this](Cycle now) {
                 if (options.state_log != nullptr) options.state_log->begin(now);
               }}),
@@ -131,6 +131,16 @@ struct Machine::Parts {
     std::vector<std::vector<std::uint64_t>> result;
     for (const Ledger* ledger : ledgers()) result.push_back(ledger->totals(end));
     return result;
+  }
+  [[nodiscard]] Cycle end() const { return host.log().fences.empty() ? host.log().end : host.log().fences.back(); }
+  // The program is done. Beats that are still to arrive in memory do so afterwards, which belongs to nobody's account.
+  void finish() {
+    final_totals = totals(end());
+    if (options.state_log != nullptr) {
+      for (const Ledger* ledger : ledgers()) ledger->finish_record(end());
+    }
+    if (soc != nullptr && soc->expects_beats()) soc->when_complete([this] { scheduler.stop(); });
+    else scheduler.stop();
   }
   // Of the accelerator; and of the host when it does more than issue commands that are ready.
   [[nodiscard]] std::vector<const Ledger*> ledgers() const {
@@ -217,6 +227,7 @@ struct Machine::Parts {
   TlmMemory* tlm = nullptr;
   std::unique_ptr<Unit> port;           // what answers at the memory port
   std::vector<RegionStart> boundaries;
+  std::vector<std::vector<std::uint64_t>> final_totals;   // of the whole run
   bool host_works = false;
   std::unique_ptr<SkipAhead> skip_ahead;
   std::unique_ptr<SteadyLoop> steady_loop;
@@ -337,7 +348,7 @@ MachineResult Machine::result() {
   Parts& p = *parts_;
   const IssuingHost::Log& log = p.host.log();
   const Cycle origin = log.begin == kNever ? 0 : log.begin;
-  const Cycle end = log.fences.empty() ? log.end : log.fences.back();
+  const Cycle end = p.end();
   MachineResult result;
   result.origin = origin;
   result.cycles = end - origin;
@@ -382,11 +393,7 @@ MachineResult Machine::result() {
     start.emplace_back(ledger->states().size(), 0);
     start.back()[0] = origin;
   }
-  const auto final_totals = p.totals(end);
-  if (p.options.state_log != nullptr) {
-    for (const Ledger* ledger : ledgers) ledger->finish_record(end);
-  }
-  result.accounts = accounts(start, final_totals);
+  result.accounts = accounts(start, p.final_totals);
   for (std::size_t i = 0; i < p.boundaries.size(); ++i) {
     const RegionStart& begin = p.boundaries[i];
     const bool last = i + 1 == p.boundaries.size();
@@ -395,7 +402,7 @@ MachineResult Machine::result() {
     const Cycle from = std::max(begin.begin, origin);
     const Cycle to = last ? end : std::max(p.boundaries[i + 1].begin, origin);
     region.cycles = to - from;
-    region.accounts = accounts(begin.begin <= origin ? start : begin.totals, last ? final_totals : p.boundaries[i + 1].begin <= origin ? start : p.boundaries[i + 1].totals);
+    region.accounts = accounts(begin.begin <= origin ? start : begin.totals, last ? p.final_totals : p.boundaries[i + 1].begin <= origin ? start : p.boundaries[i + 1].totals);
     result.regions.push_back(std::move(region));
   }
   return result;

@@ -77,11 +77,12 @@ class Ledger {
     log_ = &log;
     log_unit_ = unit;
   }
-  // The run ends at `end`: the running periods have ended, too.
+  // The run ends at `end`: the running periods have ended, too, and `log` hears of no later ones.
   void finish_record(Cycle end) const {
     const Cycle until = std::min(later_, end);
     if (since_ < until) record(since_, until, current_);
     if (until < end) record(until, end, later_state_);
+    log_ = nullptr;
   }
 
   [[nodiscard]] const std::string& unit() const { return unit_; }

@@ -3,6 +3,7 @@
 //   soc_fuzz FIRST_SEED COUNT [JOBS]
 //   soc_fuzz FIRST_SEED COUNT JOBS --digest      a checksum per program: two builds that print the same behave the same
 //   soc_fuzz SEED 1 1 --show                     the text behind a checksum
+//   soc_fuzz SEED 1 1 --trace                    the program, for `systole replay`
 // Exit code 1 when a program differs.
 #include <cstdlib>
 #include <iostream>
@@ -122,15 +123,19 @@ extern "C" int sc_main(int, char**) { return 1; }
 
 int main(int argc, char** argv) {
   const std::string_view option = argc == 5 ? argv[4] : "";
-  const bool digest = option == "--digest", show = option == "--show";
-  if (argc < 3 || argc > 5 || (argc == 5 && !digest && !show)) {
-    std::cerr << "usage: soc_fuzz FIRST_SEED COUNT [JOBS [--digest|--show]]\n";
+  const bool digest = option == "--digest", show = option == "--show", trace = option == "--trace";
+  if (argc < 3 || argc > 5 || (argc == 5 && !digest && !show && !trace)) {
+    std::cerr << "usage: soc_fuzz FIRST_SEED COUNT [JOBS [--digest|--show|--trace]]\n";
     return 2;
   }
   const std::uint64_t first = std::strtoull(argv[1], nullptr, 10);
   const std::size_t count = std::strtoull(argv[2], nullptr, 10);
   const int jobs = argc > 3 ? std::atoi(argv[3]) : 1;
   constexpr Mode kFast = kModes[1];
+  if (trace) {
+    for (std::size_t i = 0; i < count; ++i) std::cout << isa::format_trace(program(first + i));
+    return 0;
+  }
   if (digest || show) {
     std::vector<std::string> lines(count);
     run_tasks(

@@ -125,7 +125,7 @@ void AnswerPipeline::write_values(RequestSlot slot, std::uint32_t place) {
 void AnswerPipeline::settle_values() {
   if (values_ == nullptr) return;
   const auto settle = [&](RequestSlot slot, std::uint32_t place) {
-    if (pool_[slot].is_put() && pool_[slot].pushed == pool_[slot].data_beats) write_values(slot, place);
+    if (pool_[slot].is_put()) write_values(slot, place);
   };
   if ((stage2_.flags & kMovesValues) != 0) settle(stage2_.request, stage2_.place);
   if (busy_ && count_ != 0) settle(current_, current_place_);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "hw/memory/soc/fixed_latency.h"
 #include "hw/ports/command_fault.h"
@@ -378,13 +379,11 @@ void SocMemory::take_request(Cycle now) {
       if ((beat.mask >> (word * soc::kWordBytes) & 0xFF) != 0) words = static_cast<std::uint8_t>(words | 1u << word);
     }
     request.words[beat.beat] = words;
-    if (values_ != nullptr && beat.mask != 0) {
-      // Bytes of the beat that have a mask bit, one run, at their place in the line.
-      const unsigned window = request.offset / geometry_.bus_bytes * geometry_.bus_bytes + beat.beat * geometry_.bus_bytes;
-      const auto first = static_cast<unsigned>(__builtin_ctzll(beat.mask));
-      const unsigned bytes = 64 - static_cast<unsigned>(__builtin_clzll(beat.mask)) - first;
-      std::memcpy(pool_.put_bytes(slot) + window + first, values_->bytes(beat.values) + first, bytes);
-      request.put_mask |= beat.mask << window;
+    if (values_ != nullptr && beat.beat == 0 && beat.useful_bytes != 0) {
+      // All bytes at once: the Put may be acknowledged, and its values asked for, while its later beats still wait at the port.
+      const unsigned first = request.offset + beat.useful_first;
+      std::memcpy(pool_.put_bytes(slot) + first, values_->bytes(beat.values) + beat.useful_first, beat.useful_bytes);
+      request.put_mask = (~std::uint64_t{0} >> (soc::kLineBytes - beat.useful_bytes)) << first;
     }
   } else if (values_ != nullptr) {
     request.values = beat.values;
@@ -394,6 +393,7 @@ void SocMemory::take_request(Cycle now) {
   request.plain_rows = beat.plain_rows;
   tile_requests_.push({{slot, beat.beat}, now + 1 + bus_latency_});
   if (beat.last) slot = kNoRequest;
+  if (complete_ && !expects_beats()) std::exchange(complete_, nullptr)();
 }
 
 void SocMemory::drain() {

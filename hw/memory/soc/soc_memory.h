@@ -3,6 +3,7 @@
 // stands behind it. The bus and the crossbars on the way are wires (one clock); a beat waits in two-entry buffers at the tile in both
 // directions. Banks, and the CPU beside the accelerator, take turns where they meet; a request or answer of several beats is not interrupted.
 // Values live in the lines of the caches and in flat memory behind them.
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -39,7 +40,11 @@ class SocMemory final : public Unit {
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
 
-  // After the program: write-backs that are still under way come to their end. Returns nothing new for the accelerator.
+  // A Put is acknowledged with its first beat: nobody waits for the others, but they come.
+  [[nodiscard]] bool expects_beats() const { return entering_[0] != soc::kNoRequest || entering_[1] != soc::kNoRequest; }
+  // Calls `done`, once, in the cycle in which the last one that is expected arrives.
+  void when_complete(std::function<void()> done) { complete_ = std::move(done); }
+  // After the program, when no beats are expected: write-backs that are still under way come to their end.
   void drain();
 
   // ---- values, while no request is under way (after a fence, or drain())
@@ -119,6 +124,7 @@ class SocMemory final : public Unit {
   unsigned answer_turn_ = 0;            // last bank that answered the tile
   unsigned answer_beats_left_ = 0;      // of its answer
   soc::RequestSlot entering_[2] = {soc::kNoRequest, soc::kNoRequest};   // requests whose beats are not complete, by client
+  std::function<void()> complete_;
   Cycle next_ = 0;                                                      // first cycle not yet evaluated
   Cycle caught_up_until_ = 0;                                           // cycles before it are evaluated late (catch_up)
   std::uint64_t requests_ = 0;

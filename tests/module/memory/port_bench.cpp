@@ -29,7 +29,7 @@ class FlatReference {
     }
     const std::uint64_t window = beat.address / bus_bytes_ * bus_bytes_ + beat.beat * std::uint64_t{bus_bytes_};
     for (unsigned lane = 0; lane < bus_bytes_; ++lane) {
-      if ((beat.mask >> lane & 1) != 0) bytes_[window + lane - kPortBase] = values_->bytes(beat.values)[lane];
+      if ((beat.mask >> lane & 1) != 0) bytes_[window + lane - kPortBase] = values_->bytes(beat.values)[window + lane - beat.address];
     }
   }
   // The values of a Get are there with its first beat.
@@ -140,13 +140,15 @@ class Master final : public Unit {
         if (byte >= request.first && byte < request.first + count) item.mask |= std::uint64_t{1} << (lane + i);
       }
     }
-    if (values_ != nullptr) {
-      item.values = get ? values_->hold() : values_->allocate();
-      item.useful_bytes = static_cast<std::uint8_t>(get ? request.bytes : 0);
+    item.useful_first = static_cast<std::uint8_t>(get ? 0 : request.first);
+    item.useful_bytes = static_cast<std::uint8_t>(get || request.count == 0 ? request.bytes : request.count);
+    if (values_ != nullptr && beat_ == 0) {
+      request_values_ = get ? values_->hold() : values_->allocate();
       if (!get) {
-        for (unsigned i = 0; i < bus_bytes_; ++i) values_->bytes(item.values)[i] = static_cast<std::uint8_t>(random_());
+        for (unsigned i = 0; i < request.bytes; ++i) values_->bytes(request_values_)[i] = static_cast<std::uint8_t>(random_());
       }
     }
+    item.values = request_values_;
     out_.push(now, item);
     if (++beat_ == beats) {
       beat_ = 0;
@@ -162,6 +164,7 @@ class Master final : public Unit {
   const unsigned bus_bytes_;
   std::size_t next_ = 0;
   unsigned beat_ = 0;
+  hw::ValueRef request_values_;
   std::mt19937_64 random_{7};
 };
 
