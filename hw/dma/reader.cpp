@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace systole::hw {
 namespace {
@@ -29,11 +30,15 @@ ReadRequester::ReadRequester(const sc_core::sc_module_name& name, const MachineP
                              {"no_transaction_id", StateKind::kStall, "as many requests as allowed are in flight"},
                              {"port_busy", StateKind::kStall, "the memory port does not take the request"},
                              {"tlb_miss", StateKind::kStall, "reader and writer change to another page at the same time"}}) {
-  in_row_.bind_reader(*this);
+  in_row_.bind_reader(*this, &wants_row_);
   out_request_.bind_writer(*this);
 }
 
 void ReadRequester::evaluate(Cycle now) {
+  if (asleep_since_ != kNever) {
+    if ((now - asleep_since_) % 2 == 0) to_tlb_.swap(translated_);
+    asleep_since_ = kNever;
+  }
   // A request that is not translated, or that the port refuses, goes round through the translation again, before new ones.
   const bool empty = !to_tlb_ && !translated_;
   const bool missed = translated_ && tlb_.misses(DmaClient::kReader, now);
@@ -57,19 +62,16 @@ void ReadRequester::evaluate(Cycle now) {
     } else {
       take_packet(*id, packet, to_tlb_.emplace());
     }
+  } else if (retry) {
+    to_tlb_.swap(translated_);
   } else if (!empty) {
-    std::optional<RequestBeat> entering;
-    if (retry) {
-      entering = translated_;
-    } else if (take) {
-      take_packet(*id, next_packet(), entering.emplace());
-    }
-    translated_ = to_tlb_;
-    to_tlb_ = entering;
+    translated_ = std::exchange(to_tlb_, std::nullopt);
+    if (take) take_packet(*id, next_packet(), to_tlb_.emplace());
   }
 
-  const bool accepts = !row_.has_value();
-  if (accepts && in_row_.front(now) != nullptr) {
+  wants_row_ = !row_;
+  if (wants_row_ && in_row_.front(now) != nullptr) {
+    wants_row_ = false;
     row_ = in_row_.pop(now);
     address_ = row_->address;
     bytes_requested_ = 0;
@@ -78,7 +80,7 @@ void ReadRequester::evaluate(Cycle now) {
   busy_.set(now, transactions_.any_in_flight(now));
   ledger_.enter(now, account);
   if (to_tlb_ || translated_) {
-    wake_at(now + 1);
+    if (!sleeps_while_going_round(now, account)) wake_at(now + 1);
   } else if (row_) {
     // Without a transaction id the BeatMerger wakes us when it releases one.
     if (!transactions_.free_entry(now) && transactions_.any_in_flight(now)) {
@@ -91,6 +93,24 @@ void ReadRequester::evaluate(Cycle now) {
   } else if (account != Account::kIdle) {
     ledger_.enter_later(now + 1, Account::kIdle);
   }
+}
+
+// On the page that is remembered, requests go round without anybody's notice.
+bool ReadRequester::sleeps_while_going_round(Cycle now, Account account) {
+  if (!to_tlb_ || !tlb_.keeps(DmaClient::kReader, now, to_tlb_->address)) return false;
+  if (translated_) {
+    // Both of them, while the port, which wakes us, is full.
+    if (out_request_.size() != out_request_.capacity() || !tlb_.keeps(DmaClient::kReader, now, translated_->address)) return false;
+    if (account != Account::kPortBusy) ledger_.enter_later(now + 1, Account::kPortBusy);
+  } else {
+    // One alone is tried in the cycle after next. A free transaction id, or a row, wakes us.
+    if (row_ && transactions_.free_entry(now)) return false;
+    ledger_.enter_later(now + 1, row_ ? Account::kNoTransactionId : Account::kBusy);
+    wake_at(now + 2);
+  }
+  tlb_.repeat_hits(DmaClient::kReader);
+  asleep_since_ = now;
+  return true;
 }
 
 // Cuts the next request off the row and reserves its transaction.

@@ -43,6 +43,7 @@ class ReadRequester final : public Unit {
 
   [[nodiscard]] Packet next_packet() const;
   void take_packet(unsigned id, const Packet& packet, RequestBeat& beat);
+  [[nodiscard]] bool sleeps_while_going_round(Cycle now, Account account);
 
   const MachineParams params_;
   const int row_bits_;
@@ -55,10 +56,12 @@ class ReadRequester final : public Unit {
   const LoadRuns& load_runs_;
 
   std::optional<RowRequest> row_;        // request register
+  bool wants_row_ = true;                // it is empty
   std::uint64_t address_ = 0;            // of the next byte
   int bytes_requested_ = 0;
   std::optional<RequestBeat> to_tlb_;    // one-entry queue in front of the translation
   std::optional<RequestBeat> translated_;
+  Cycle asleep_since_ = kNever;           // asleep since: in each cycle between that one and this they change places, which is done on waking up
   bool ahead_ = false;                   // a request was handed on before its time; in the cycles before ahead_until_ it is still here
   Cycle ahead_until_ = 0;
   std::uint64_t requests_ = 0;

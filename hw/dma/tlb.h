@@ -18,6 +18,13 @@ class Tlb {
     resolve(now);
     Client& c = clients_[index(client)];
     c.request = {now, valid, address >> kPageBits, c.valid && c.page == address >> kPageBits};
+    c.repeats = false;
+  }
+  // The client asks for its own page in every cycle from now on, until its next request(): nobody else notices, and the answer is always there.
+  void repeat_hits(DmaClient client) { clients_[index(client)].repeats = true; }
+  // Would it hit in every cycle behind this one?
+  [[nodiscard]] bool keeps(DmaClient client, Cycle now, std::uint64_t address) {
+    return remembers(client, now, address) && (pending_from_ == kNever || pending_client_ != index(client));
   }
   // A request for this address in the next cycle, of a client that has none under way, will be translated at once.
   [[nodiscard]] bool remembers(DmaClient client, Cycle now, std::uint64_t address) {
@@ -62,6 +69,7 @@ class Tlb {
     std::uint64_t page = 0;
     Request request;
     bool last_hit = false;     // of the request in the cycle before the resolved one
+    bool repeats = false;      // repeat_hits()
     Cycle answered = kNever;   // cycle in which the TLB answered this client
   };
 
@@ -82,7 +90,7 @@ class Tlb {
       const Request& request = clients_[i].request;
       if (winner == kClients && request.cycle + 1 == now && request.valid && !request.hit) winner = i;
     }
-    for (Client& c : clients_) c.last_hit = c.request.cycle + 1 == now && c.request.hit;
+    for (Client& c : clients_) c.last_hit = c.repeats || (c.request.cycle + 1 == now && c.request.hit);
     if (winner == kClients) return;
     Client& c = clients_[winner];
     last_grant_ = winner;

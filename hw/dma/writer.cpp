@@ -71,7 +71,13 @@ void DmaWriter::evaluate(Cycle now) {
   ledger_.enter(now, account);
   // Only an answer from memory ends the wait for an id; it wakes us.
   const bool waiting_for_id = account == Account::kNoTransactionId && !acks && !to_tlb_ && !translated_ && !shadow_;
-  if ((state_ != State::kIdle || to_tlb_ || translated_ || shadow_ || account != Account::kIdle) && !waiting_for_id) wake_at(now + 1);
+  // While the port is full nothing moves, if the beat that asks for its page is on the client's own.
+  const bool stuck = port_refused_ && !acks && account != Account::kBusy && (to_tlb_ || (state_ == State::kIdle && !shadow_)) && tlb_.keeps(DmaClient::kWriter, now, tlb_address_);
+  if (stuck) {
+    tlb_.repeat_hits(DmaClient::kWriter);
+  } else if ((state_ != State::kIdle || to_tlb_ || translated_ || shadow_ || account != Account::kIdle) && !waiting_for_id) {
+    wake_at(now + 1);
+  }
 }
 
 // Two one-entry pipelined queues around the TLB. Beats keep their order: while the port refuses, they wait; a beat that misses goes back in

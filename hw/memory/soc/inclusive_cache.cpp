@@ -67,49 +67,29 @@ unsigned InclusiveCache::beats_to_read(Cycle now, const Request& request, BeatTi
 }
 
 // What becomes of the beat at the input in this cycle.
-InclusiveCache::Intake InclusiveCache::look_at_input(const Schedule& schedule, const RequestItem& item) const {
-  Intake intake;
+InclusiveCache::Intake InclusiveCache::look_at_input(Schedule schedule, const RequestItem& item) const {
   const Request& request = pool_[item.request];
-  if (request.is_put() && put_beats_ >= put_beats_limit_) return intake;
-  if (item.beat != 0) {
-    intake.later_beat = true;
-    return intake;
-  }
+  if (request.is_put() && put_beats_ >= put_beats_limit_) return {};
+  if (item.beat != 0) return {Take::kLaterBeat};
   const unsigned owner = mshrs_.of_set(request.set);
   if (owner == kNoMshr) {
-    intake.no_mshr = mshrs_.full();
-    if (intake.no_mshr) return intake;
+    if (mshrs_.full()) return {Take::kAllBusy};
     // A leaving MSHR that goes on with another line needs the directory itself.
-    const bool port_taken = schedule.leave && mshrs_[schedule.mshr].queue_head != kNoRequest &&
+    const bool port_taken = schedule.has(kLeave) && mshrs_[schedule.mshr].queue_head != kNoRequest &&
                             pool_[mshrs_[schedule.mshr].queue_head].tag != mshrs_[schedule.mshr].tag;
-    if (port_taken) return intake;
-    intake.allocated = mshrs_.lowest_free();
-    intake.first_beat = true;
-    return intake;
+    return port_taken ? Intake{} : Intake{Take::kAllocate, mshrs_.lowest_free()};
   }
-  if (owner == schedule.mshr && schedule.leave && mshrs_[owner].queue_head == kNoRequest) {
-    intake.first_beat = intake.follows = true;
-  } else if (mshrs_.queued() < queued_limit_) {
-    intake.first_beat = true;
-    intake.queued_behind = owner;
-  }
-  return intake;
+  if (owner == schedule.mshr && schedule.has(kLeave) && mshrs_[owner].queue_head == kNoRequest) return {Take::kFollow, owner};
+  return mshrs_.queued() < queued_limit_ ? Intake{Take::kQueue, owner} : Intake{};
 }
 
 // What happens in a cycle, as far as the MSHRs are concerned; at its start.
 Schedule InclusiveCache::schedule_in(Cycle now) const {
-  Schedule schedule;
   const std::uint64_t ready = mshrs_.ready();
-  if (ready == 0) return schedule;
-  FreeUnits free;
-  free.acquire = cork_.can_acquire();
-  free.release = releases_.free();
-  free.answer = answers_.free();
-  free.grant_ack = cork_.can_ack();
-  free.directory_write = directory_.can_write();
-  free.probe = cpu_.can_probe(now);
-  mshrs_.choose(ready, free, schedule);
-  return schedule;
+  if (ready == 0) return {};
+  const auto when = [](bool free, Actions unit) { return static_cast<Actions>(free) * unit; };
+  return mshrs_.choose(ready, when(cork_.can_acquire(), kAcquire) | when(releases_.free(), kRelease) | when(answers_.free(), kAnswer) | when(cork_.can_ack(), kGrantAck) |
+                                  when(directory_.can_write(), kDirectoryWrite) | when(cpu_.can_probe(now), kProbe));
 }
 
 bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, bool port_turn) {
@@ -132,8 +112,8 @@ bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, 
   const RequestItem* const head = from_slot ? &input_slot_ : item;
   Intake intake;
   if (head != nullptr) intake = look_at_input(schedule, *head);
-  input_waits_for_mshr_ = head != nullptr && intake.no_mshr && !schedule.leave;
-  const bool accepted = intake.first_beat || intake.later_beat;
+  input_waits_for_mshr_ = head != nullptr && intake.take == Take::kAllBusy && !schedule.has(kLeave);
+  const bool accepted = intake.accepted();
   if (schedule.mshr == kNoMshr && !accepted && !offered && (item == nullptr || from_slot) && quiet() && port_.offer(bank_) == MemoryPort::Answer::kNone) {
     return false;
   }
@@ -142,21 +122,21 @@ bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, 
   Lookup read;
   RequestSlot successor = kNoRequest;
   bool same_line = false;
-  if (schedule.leave) {
+  if (schedule.has(kLeave)) {
     const Mshr& mshr = mshrs_[schedule.mshr];
-    successor = intake.follows ? head->request : mshr.queue_head;
+    successor = intake.take == Take::kFollow ? head->request : mshr.queue_head;
     if (successor != kNoRequest) {
       same_line = pool_[successor].tag == mshr.tag;
       if (!same_line) read = {schedule.mshr, successor};
     }
   }
-  if (read.mshr == kNoMshr && intake.allocated != kNoMshr) read = {intake.allocated, head->request};
+  if (read.mshr == kNoMshr && intake.take == Take::kAllocate) read = {intake.mshr, head->request};
 
   // ---- data banks: data of the CPU's L1, then evictions before refills before the answer pipeline's writes and reads
   std::uint32_t used = 0;
   if (!probes_.empty()) claim_probe_banks(now, used);
   Release release;
-  const bool releasing = schedule.release || releases_.active();
+  const bool releasing = schedule.has(kRelease) || releases_.active();
   if (releasing) claim_release(schedule, release, used);
 
   bool refill_taken = false;
@@ -172,7 +152,7 @@ bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, 
     }
   }
 
-  if (schedule.answer) {
+  if (schedule.has(kAnswer)) {
     put_beats_ -= answers_.step(mshrs_[schedule.mshr].request, mshrs_[schedule.mshr].way, used);
   } else if (!answers_.empty()) {
     put_beats_ -= answers_.step(kNoRequest, 0, used);
@@ -181,7 +161,7 @@ bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, 
   }
 
   if (schedule.mshr != kNoMshr) {
-    serve(now, schedule, intake.follows, successor, same_line, read);
+    serve(now, schedule, intake.take == Take::kFollow, successor, same_line, read);
   } else {
     finish_directory(now, read);
   }
@@ -198,7 +178,7 @@ bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, 
 
   // ---- intake
   if (accepted) {
-    take_in(now, *head, intake, schedule.mshr);
+    take_in(now, *head, intake);
     if (from_slot) input_slot_ = {};
     else took_item_ = true;
   } else if (!from_slot && item != nullptr) {
@@ -237,31 +217,31 @@ void InclusiveCache::middle_beat(Cycle now) {
   cork_.pass_beat(now);
 }
 
-void InclusiveCache::claim_release(const Schedule& schedule, Release& release, std::uint32_t& used) {
-  if (schedule.release) {
+void InclusiveCache::claim_release(Schedule schedule, Release& release, std::uint32_t& used) {
+  if (schedule.has(kRelease)) {
     const Mshr& mshr = mshrs_[schedule.mshr];
     release = {geometry_.address_of(mshr.victim_tag, mshr.set, bank_), mshr.set, static_cast<std::uint8_t>(mshr.way), static_cast<std::uint8_t>(schedule.mshr),
                mshr.dirty, 0};
     ++(mshr.dirty ? counts_.victims_dirty : counts_.victims_clean);
   }
-  releases_.claim(schedule.release ? &release : nullptr, answers_, used);
+  releases_.claim(schedule.has(kRelease) ? &release : nullptr, answers_, used);
   if (!lines_.used()) return;
   if (const Release* reading = releases_.reading()) lines_.write_back(reading->set * geometry_.ways + reading->way);
 }
 
 // What the scheduled MSHR does, and the directory's cycle.
-void InclusiveCache::serve(Cycle now, const Schedule& schedule, bool follows, RequestSlot successor, bool same_line, const Lookup& read) {
+void InclusiveCache::serve(Cycle now, Schedule schedule, bool follows, RequestSlot successor, bool same_line, const Lookup& read) {
   const unsigned index = schedule.mshr;
   Mshr& mshr = mshrs_[index];
   const Request& request = pool_[mshr.request];
   const DirectoryEntry after{mshr.tag, true, (mshr.hit && mshr.dirty) || request.is_put(), mshr.cpu, mshr.cpu_exclusive};
   const std::uint32_t set = mshr.set;
   const unsigned way = mshr.way;
-  if (schedule.acquire) cork_.acquire({request.address / kLineBytes * kLineBytes, static_cast<std::uint8_t>(index), request.replaces_line()});
-  if (schedule.grant_ack) cork_.ack();
+  if (schedule.has(kAcquire)) cork_.acquire({request.address / kLineBytes * kLineBytes, static_cast<std::uint8_t>(index), request.replaces_line()});
+  if (schedule.has(kGrantAck)) cork_.ack();
   mshrs_.served(schedule);
-  if (schedule.probe) send_probe(now, index);
-  if (schedule.leave) {
+  if (schedule.has(kProbe)) send_probe(now, index);
+  if (schedule.has(kLeave)) {
     pool_.release(mshr.request);
     if (successor != kNoRequest) {
       if (!follows) mshrs_.dequeue(index, pool_);
@@ -271,7 +251,7 @@ void InclusiveCache::serve(Cycle now, const Schedule& schedule, bool follows, Re
     }
   }
   finish_directory(now, read);
-  if (schedule.directory_write) directory_.write(set, way, schedule.release ? DirectoryEntry{} : after);
+  if (schedule.has(kDirectoryWrite)) directory_.write(set, way, schedule.has(kRelease) ? DirectoryEntry{} : after);
 }
 
 // The result of the read before, and the port's next user.
@@ -282,17 +262,16 @@ void InclusiveCache::finish_directory(Cycle now, const Lookup& read) {
   else directory_.settle_write();
 }
 
-void InclusiveCache::take_in(Cycle now, const RequestItem& item, const Intake& intake, unsigned leaving) {
+void InclusiveCache::take_in(Cycle now, const RequestItem& item, Intake intake) {
   Request& request = pool_[item.request];
-  if (intake.first_beat) {
+  if (intake.take != Take::kLaterBeat) {
     request.at_l2 = now;
-    if (intake.allocated != kNoMshr) {
-      mshrs_.allocate(intake.allocated, item.request, request);
+    if (intake.take == Take::kAllocate) {
+      mshrs_.allocate(intake.mshr, item.request, request);
       request.at_mshr = now;
     } else {
-      const unsigned owner = intake.follows ? leaving : intake.queued_behind;
-      if (mshrs_.fetching(owner) && mshrs_[owner].tag == request.tag) request.outcome = L2Outcome::kMissPending;
-      if (!intake.follows) mshrs_.enqueue(owner, item.request, pool_);
+      if (mshrs_.fetching(intake.mshr) && mshrs_[intake.mshr].tag == request.tag) request.outcome = L2Outcome::kMissPending;
+      if (intake.take == Take::kQueue) mshrs_.enqueue(intake.mshr, item.request, pool_);
     }
   }
   if (request.is_put()) {

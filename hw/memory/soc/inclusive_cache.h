@@ -71,13 +71,19 @@ class InclusiveCache {
     unsigned mshr = kNoMshr;
     RequestSlot request = kNoRequest;
   };
+  // What becomes of the beat at the input. Two words, so that it is passed in a register.
+  enum class Take : unsigned {
+    kNot,
+    kAllBusy,     // waits: all MSHRs are busy with other sets
+    kLaterBeat,   // of a Put
+    kAllocate,    // gets a free MSHR
+    kFollow,      // takes the leaving MSHR over at once
+    kQueue,       // behind the MSHR of its set
+  };
   struct Intake {
-    bool first_beat = false;        // of a request, accepted
-    bool later_beat = false;
-    unsigned allocated = kNoMshr;
-    unsigned queued_behind = kNoMshr;
-    bool follows = false;           // takes the leaving MSHR over at once
-    bool no_mshr = false;           // waits: all are busy with other sets
+    Take take = Take::kNot;
+    unsigned mshr = kNoMshr;
+    [[nodiscard]] bool accepted() const { return take >= Take::kLaterBeat; }
   };
   struct Probe {
     unsigned mshr = kNoMshr;
@@ -93,13 +99,13 @@ class InclusiveCache {
   void send_answer(bool room);
   [[nodiscard]] Schedule schedule_in(Cycle now) const;
   unsigned beats_to_read(Cycle now, const Request& request, BeatTimes& at, unsigned known) const;
-  [[nodiscard]] Intake look_at_input(const Schedule& schedule, const RequestItem& item) const;
+  [[nodiscard]] Intake look_at_input(Schedule schedule, const RequestItem& item) const;
   [[nodiscard]] bool in_middle_of_burst(const RequestItem* item) const;
   void middle_beat(Cycle now);
-  void claim_release(const Schedule& schedule, Release& release, std::uint32_t& used);
-  void serve(Cycle now, const Schedule& schedule, bool follows, RequestSlot successor, bool same_line, const Lookup& read);
+  void claim_release(Schedule schedule, Release& release, std::uint32_t& used);
+  void serve(Cycle now, Schedule schedule, bool follows, RequestSlot successor, bool same_line, const Lookup& read);
   void finish_directory(Cycle now, const Lookup& read);
-  void take_in(Cycle now, const RequestItem& item, const Intake& intake, unsigned leaving);
+  void take_in(Cycle now, const RequestItem& item, Intake intake);
   void finish_lookup(Cycle now);
   void begin_hit(Cycle now, unsigned index, const DirectoryEntry& entry);
   void refilled(Cycle now, const Refill& refill, bool first, bool last);

@@ -33,26 +33,15 @@ struct Mshr {
   bool cpu_exclusive = false;
 };
 
-// Units that are free this cycle.
-struct FreeUnits {
-  bool acquire = false;
-  bool release = false;
-  bool answer = false;
-  bool grant_ack = false;
-  bool directory_write = false;
-  bool probe = false;
-};
+// What an MSHR does, or which units are free for it, one bit each.
+using Actions = unsigned;
+inline constexpr Actions kAcquire = 1, kRelease = 2, kAnswer = 4, kGrantAck = 8, kDirectoryWrite = 16, kProbe = 32, kLeave = 64;
 
-// All that one MSHR does in a cycle.
+// All that one MSHR does in a cycle. Two words, so that it is passed in a register.
 struct Schedule {
   unsigned mshr = kNoMshr;
-  bool acquire = false;
-  bool release = false;
-  bool answer = false;
-  bool grant_ack = false;
-  bool directory_write = false;
-  bool probe = false;
-  bool leave = false;
+  Actions actions = 0;
+  [[nodiscard]] bool has(Actions what) const { return (actions & what) != 0; }
 };
 
 class MshrFile {
@@ -75,39 +64,34 @@ class MshrFile {
   }
   // The MSHR whose turn it is among those of `ready` that can do all they are ready for: lowest index above the last one served, else lowest
   // index.
-  void choose(std::uint64_t ready, const FreeUnits& free, Schedule& s) const {
+  [[nodiscard]] Schedule choose(std::uint64_t ready, Actions free) const {
     const std::uint64_t release = release_ & ~victim_probe_pending_;
     const std::uint64_t acquire = acquire_ & ~release_;
     const std::uint64_t leave = ~release_pending_ & ~grant_pending_;
     const std::uint64_t answer = answer_ & ~line_pending_;
     const std::uint64_t grant_ack = grant_ack_ & ~first_beat_pending_;
     const std::uint64_t write = release | (directory_write_ & leave);
-    const auto unless = [](bool is_free) { return std::uint64_t{is_free} - 1; };   // all bits, unless it is free
-    ready &= ~((acquire & unless(free.acquire)) | (release & unless(free.release)) | (answer & unless(free.answer)) |
-               (grant_ack & unless(free.grant_ack)) | (write & unless(free.directory_write)) | (probe_ & unless(free.probe)));
-    if (ready == 0) return;
+    const auto unless = [&](Actions unit) { return std::uint64_t{(free & unit) != 0} - 1; };   // all bits, unless it is free
+    ready &= ~((acquire & unless(kAcquire)) | (release & unless(kRelease)) | (answer & unless(kAnswer)) | (grant_ack & unless(kGrantAck)) |
+               (write & unless(kDirectoryWrite)) | (probe_ & unless(kProbe)));
+    if (ready == 0) return {};
     const std::uint64_t preferred = ready & above_last_;
-    s.mshr = static_cast<unsigned>(__builtin_ctzll(preferred != 0 ? preferred : ready));
-    const auto has = [&](std::uint64_t word) { return (word >> s.mshr & 1) != 0; };
-    s.acquire = has(acquire);
-    s.release = has(release);
-    s.answer = has(answer);
-    s.grant_ack = has(grant_ack);
-    s.directory_write = has(write);
-    s.probe = has(probe_);
-    s.leave = has(leave);
+    const auto mshr = static_cast<unsigned>(__builtin_ctzll(preferred != 0 ? preferred : ready));
+    const auto when = [&](std::uint64_t word, Actions what) { return static_cast<Actions>(word >> mshr & 1) * what; };
+    return {mshr, when(acquire, kAcquire) | when(release, kRelease) | when(answer, kAnswer) | when(grant_ack, kGrantAck) | when(write, kDirectoryWrite) |
+                      when(probe_, kProbe) | when(leave, kLeave)};
   }
   // Books what was chosen.
   void served(const Schedule& s) {
     const std::uint64_t bit = std::uint64_t{1} << s.mshr;
-    const auto done = [&](bool what) { return ~(std::uint64_t{what} << s.mshr); };
+    const auto done = [&](Actions what) { return ~(std::uint64_t{s.has(what)} << s.mshr); };
     above_last_ = ~(bit | (bit - 1));
-    acquire_ &= done(s.acquire);
-    release_ &= done(s.release);
-    answer_ &= done(s.answer);
-    grant_ack_ &= done(s.grant_ack);
-    probe_ &= done(s.probe);
-    if (s.leave) {
+    acquire_ &= done(kAcquire);
+    release_ &= done(kRelease);
+    answer_ &= done(kAnswer);
+    grant_ack_ &= done(kGrantAck);
+    probe_ &= done(kProbe);
+    if (s.has(kLeave)) {
       directory_write_ &= ~bit;
       valid_ &= ~bit;
       active_ &= ~bit;
