@@ -1,6 +1,7 @@
 #pragma once
 // Loads, or stores, that a controller has in flight: an entry is taken when the command starts and completes when all of its work has come
 // back (DMACommandTracker.scala).
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -26,11 +27,11 @@ class CommandTracker {
     SYSTOLE_CHECK(!entries_[index].valid);
     entries_[index] = {true, work, 0, completion};
   }
-  // Work that has come back, as seen from cycle `from` on. True when it was the last.
+  // Work that has come back, as seen from cycle `from` on; not always told in this order. True when it was the last.
   bool returned(unsigned index, std::uint32_t work, Cycle from) {
     SYSTOLE_CHECK(entries_[index].valid && entries_[index].work_left >= work);
     entries_[index].work_left -= work;
-    entries_[index].seen_from = from;
+    entries_[index].seen_from = std::max(entries_[index].seen_from, from);
     return entries_[index].work_left == 0;
   }
 

@@ -38,7 +38,8 @@ void LoadController::evaluate(Cycle now) {
   tracker_.release_granted(now, completion_, kCompletionLoad);
   if (in_progress_.front(now) != nullptr) {
     const LoadProgress progress = in_progress_.pop(now);
-    tracker_.returned(progress.tracker, progress.bytes, now);
+    // A run that ends in this cycle is seen in the next.
+    if (tracker_.returned(progress.tracker, progress.bytes, now)) wake_at(now + 1);
   }
   if (tracker_.offer_completed(now, completion_, kCompletionLoad)) wake_at(now + 1);
   step(now);

@@ -10,11 +10,15 @@ namespace {
 
 constexpr std::uint32_t kIdentityScale = 0x3F800000;   // 1.0f
 
+bool has_accumulator_path(const MachineParams& params, const LoadedRow& row) {
+  return row.to_accumulator && (row.accumulator_width || params.sfu.mvin_acc_scale != 0);
+}
+
 }  // namespace
 
 ReadRequester::ReadRequester(const sc_core::sc_module_name& name, const MachineParams& params, TransactionTable& transactions,
                              Tlb& tlb, ValuePlane* values, Channel<RowRequest>& in_row, Channel<RequestBeat>& out_request, BusyLine& busy,
-                             const LoadRuns& load_runs)
+                             LoadRuns& load_runs)
     : Unit(name),
       params_(params),
       row_bits_(row_bits(params)),
@@ -153,9 +157,11 @@ void ReadRequester::take_packet(unsigned id, const Packet& packet, RequestBeat& 
   beat.source = static_cast<std::uint16_t>(id);
   beat.useful_first = static_cast<std::uint8_t>(packet.shift);
   beat.useful_bytes = static_cast<std::uint8_t>(packet.useful);
-  beat.plain_rows = load_runs_.enabled() && !chunk.to_accumulator && row_bytes == params_.dma.bus_bytes && packet.shift == 0 &&
-                    packet.useful == packet.bytes && transaction.first_byte == 0 && chunk.scale == kIdentityScale && chunk.repeats == 0 &&
-                    chunk.pixel_repeats == 1;
+  if (load_runs_.enabled()) {
+    const AnswerRows rows = answer_rows(transaction);
+    load_runs_.note_request(id, rows);
+    beat.plain_rows = rows.keeps_step && rows.accumulator_rows == 0 && row_bytes == params_.dma.bus_bytes && packet.useful == packet.bytes && transaction.first_byte == 0;
+  }
   beat.values = chunk.values;
   beat.sequence = row_->sequence;
 
@@ -164,6 +170,18 @@ void ReadRequester::take_packet(unsigned id, const Packet& packet, RequestBeat& 
   address_ += static_cast<std::uint64_t>(packet.useful);
   bytes_requested_ += packet.useful;
   if (packet.useful >= left) row_.reset();
+}
+
+// Each beat completes a row at most, and the last one does.
+AnswerRows ReadRequester::answer_rows(const Transaction& transaction) const {
+  const LoadedRow& chunk = transaction.row;
+  const int row_bytes = chunk.accumulator_width ? accumulator_row_bytes(params_) : scratchpad_row_bytes(params_);
+  const int rows = (transaction.first_byte + transaction.useful + row_bytes - 1) / row_bytes;
+  const bool to_accumulator = has_accumulator_path(params_, chunk);
+  const bool in_beats = row_bytes == params_.dma.bus_bytes && transaction.first_byte == 0 && transaction.shift % row_bytes == 0;
+  const bool last_beat = transaction.shift + transaction.useful > transaction.request_bytes - params_.dma.bus_bytes;
+  const bool plain = !chunk.to_accumulator && chunk.scale == kIdentityScale && chunk.repeats == 0 && chunk.pixel_repeats == 1;
+  return {(rows == 1 || in_beats) && last_beat && (plain || to_accumulator), static_cast<std::uint8_t>(to_accumulator ? rows : 0)};
 }
 
 std::string ReadRequester::state_text() const {
@@ -195,9 +213,6 @@ BeatMerger::BeatMerger(const sc_core::sc_module_name& name, const MachineParams&
   out_accumulator_row_.bind_writer(*this);
 }
 
-bool BeatMerger::goes_to_accumulator_path(const LoadedRow& row) const {
-  return row.to_accumulator && (row.accumulator_width || params_.sfu.mvin_acc_scale != 0);
-}
 
 // A whole local row, or the rest of the request, has arrived.
 bool BeatMerger::can_send() const {
@@ -221,10 +236,12 @@ void BeatMerger::send(Cycle now) {
   row.last = bytes_sent_ == current_->useful;
   if (values_ != nullptr) {
     // The scaler makes a row of each repeat; the accumulator's own path repeats where the row is written.
-    const bool repeats_behind = goes_to_accumulator_path(row) && params_.sfu.mvin_acc_scale == 0;
+    const bool repeats_behind = has_accumulator_path(params_, row) && params_.sfu.mvin_acc_scale == 0;
     values_->announce_uses(row.values, repeats_behind ? 1u : row.repeats + 1u);
   }
-  (goes_to_accumulator_path(row) ? out_accumulator_row_ : out_row_).push(now, row);
+  const bool to_accumulator = has_accumulator_path(params_, row);
+  if (to_accumulator && load_runs_.enabled()) load_runs_.accumulator_row();
+  (to_accumulator ? out_accumulator_row_ : out_row_).push(now, row);
 }
 
 // The beats of a run come in from now on, and each leaves as a row in the cycle behind it.
@@ -278,7 +295,7 @@ void BeatMerger::evaluate(Cycle now) {
   const int bytes_read_before = bytes_read_;
 
   if (can_send()) {
-    Channel<LoadedRow>& out = goes_to_accumulator_path(current_->row) ? out_accumulator_row_ : out_row_;
+    Channel<LoadedRow>& out = has_accumulator_path(params_, current_->row) ? out_accumulator_row_ : out_row_;
     if (out.can_push(now)) {
       send(now);
       sent = true;
@@ -288,6 +305,7 @@ void BeatMerger::evaluate(Cycle now) {
       }
     } else {
       blocked = true;
+      load_runs_.out_of_step();
     }
   }
 
@@ -323,7 +341,7 @@ void BeatMerger::evaluate(Cycle now) {
 void BeatMerger::drop_current() {
   if (!current_) return;
   if (values_ != nullptr) values_->end_use(current_->row.values);
-  if (load_runs_.enabled()) --load_runs_.other_answers;
+  if (load_runs_.enabled() && has_accumulator_path(params_, current_->row)) load_runs_.end_answer();
   current_.reset();
 }
 

@@ -22,7 +22,7 @@ class ReadRequester final : public Unit {
  public:
   ReadRequester(const sc_core::sc_module_name& name, const MachineParams& params, TransactionTable& transactions, Tlb& tlb,
                 ValuePlane* values, Channel<RowRequest>& in_row, Channel<RequestBeat>& out_request, BusyLine& busy,
-                const LoadRuns& load_runs);
+                LoadRuns& load_runs);
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
@@ -43,6 +43,7 @@ class ReadRequester final : public Unit {
 
   [[nodiscard]] Packet next_packet() const;
   void take_packet(unsigned id, const Packet& packet, RequestBeat& beat);
+  [[nodiscard]] AnswerRows answer_rows(const Transaction& transaction) const;
   [[nodiscard]] bool sleeps_while_going_round(Cycle now, Account account);
 
   const MachineParams params_;
@@ -53,7 +54,7 @@ class ReadRequester final : public Unit {
   Channel<RowRequest>& in_row_;
   Channel<RequestBeat>& out_request_;
   BusyLine& busy_;
-  const LoadRuns& load_runs_;
+  LoadRuns& load_runs_;
 
   std::optional<RowRequest> row_;        // request register
   bool wants_row_ = true;                // it is empty
@@ -92,7 +93,6 @@ class BeatMerger final : public Unit {
   [[nodiscard]] bool can_send() const;
   void send(Cycle now);
   void drop_current();
-  [[nodiscard]] bool goes_to_accumulator_path(const LoadedRow& row) const;
 
   const MachineParams params_;
   const int row_bits_;

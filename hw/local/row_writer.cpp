@@ -171,6 +171,7 @@ void RowWriter::evaluate(Cycle now) {
       advance_pixel(now);
     } else {
       refused = true;
+      load_runs_.out_of_step();
     }
   } else if (pixel_row != nullptr) {
     advance_pixel(now);   // a dropped repeat takes its cycle
@@ -267,7 +268,11 @@ void RowWriter::end_row(const LoadedRow& row) {
 }
 
 void RowWriter::advance_pixel(Cycle now) {
-  if (pixel_repeats_left_ == 0) end_row(in_row_.pop(now));
+  if (pixel_repeats_left_ == 0) {
+    const LoadedRow row = in_row_.pop(now);
+    if (row.last && load_runs_.enabled()) load_runs_.end_answer();
+    end_row(row);
+  }
   --pixel_repeats_left_;
 }
 

@@ -36,7 +36,7 @@ void IdealMemory::evaluate(Cycle now) {
       send_run(now, answer);
       return;
     }
-    ++load_runs_->other_answers;
+    load_runs_->begin_answer(answer.beat.source);
   }
   --answer.beats_left;
   answer.beat.last = answer.beats_left == 0;
@@ -57,13 +57,10 @@ void IdealMemory::evaluate(Cycle now) {
 // All beats of an answer that nothing can hold up.
 void IdealMemory::send_run(Cycle now, Answer& answer) {
   const int beats = answer.beats_left;
-  // One of a single beat has too little time to make room for the next in the queues.
-  const bool direct = beats > 1 && now > short_run_ + 1;
-  ResponseBeat& run = direct ? load_runs_->send(now) : out_response_.emplace(now);
+  ResponseBeat& run = load_runs_->send(now, out_response_);
   run = answer.beat;
   run.run = static_cast<std::uint8_t>(beats);
   run.last = true;
-  if (!direct) short_run_ = now;
   if (log_ != nullptr) {
     for (int i = 0; i < beats; ++i) {
       answer.beat.last = i + 1 == beats;

@@ -49,7 +49,6 @@ class IdealMemory final : public Unit {
   std::size_t size_ = 0;
   Cycle last_scheduled_ = 0;         // of the last beat of all answers so far
   bool any_scheduled_ = false;
-  Cycle short_run_ = 0;              // when a run was sent through the crossbar last
   Cycle next_offer_ = 0;             // no beat is offered before
 };
 

@@ -3,6 +3,10 @@
 // back one row a beat, and nothing on the way can hold it up: rows of loads win over zeros, and only results that the array writes into
 // the scratchpad win over them. A memory that knows when the beats of such an answer leave sends them as one (ResponseBeat::run), the beat
 // merger announces its rows here as a run, and nobody looks at single rows except who reads or writes the scratchpad meanwhile.
+//
+// Other answers go beat by beat and row by row. A run may follow them at once while they keep in step, too: each beat is taken in the cycle in
+// which it arrives, and each row leaves in the cycle behind. Those that might not are known when they are asked for, or seen when it happens;
+// from then on no run begins before all of them have arrived.
 #include <algorithm>
 #include <cstdint>
 #include <optional>
@@ -15,6 +19,12 @@
 #include "sim/kernel/channel.h"
 
 namespace systole::hw {
+
+// How an answer behaves that is no run.
+struct AnswerRows {
+  bool keeps_step = false;            // the merger takes the next answer in the cycle behind its last beat, and its rows do not meet a scaler
+  std::uint8_t accumulator_rows = 0;  // that go the way of the accumulator, where they may have to wait in a queue
+};
 
 struct LoadRun {
   Cycle first = 0;                    // the first row is written
@@ -43,7 +53,8 @@ class LoadRuns {
  public:
   // `longest`: cycles that the beats of a run may take; 0: every row goes its way by itself. `lag`: cycles from the beat merger's output to the
   // write. `bank_shift`: log2 of a bank's rows.
-  LoadRuns(Cycle longest, Cycle lag, int bank_shift, const ArrayTags& tags) : longest_(longest), lag_(lag), bank_shift_(bank_shift), tags_(tags) {
+  LoadRuns(Cycle longest, Cycle lag, int bank_shift, int answers, const ArrayTags& tags)
+      : longest_(longest), lag_(lag), bank_shift_(bank_shift), tags_(tags), answer_rows_(static_cast<std::size_t>(answers)) {
     std::size_t slots = 8;
     while (slots < lag + 4) slots *= 2;
     runs_.resize(slots);
@@ -69,29 +80,44 @@ class LoadRuns {
   };
   void bind_counter(Counter& counter) { counter_ = &counter; }
 
-  // The queue in front of the merger: a run needs no turn of the crossbar, which sends a beat on in the cycle behind its arrival.
+  // The queue in front of the merger: a run needs no turn of the crossbar, which sends a beat on in the cycle behind its arrival, when no beat
+  // is on that way.
   void bind_response(Channel<ResponseBeat>& response) { response_ = &response; }
-  [[nodiscard]] ResponseBeat& send(Cycle now) { return response_->emplace(now + 1); }
+  [[nodiscard]] ResponseBeat& send(Cycle now, Channel<ResponseBeat>& port) {
+    return port.empty() && response_->empty() ? response_->emplace(now + 1) : port.emplace(now);
+  }
 
-  // Stages between merger and scratchpad: no row must be inside when a run begins.
-  void add_stage(const Channel<LoadedRow>& stage) { stages_.push_back(&stage); }
-  // Rows inside the scaler, kept by it.
-  int rows_in_scaler = 0;
+  // The queue behind the merger on the accumulator's way.
+  void bind_accumulator_queue(const Channel<LoadedRow>& queue) { accumulator_queue_ = &queue; }
   // Rows of all runs so far: they move the scaler's ring of entries on.
   std::uint64_t rows_announced = 0;
-  // Answers of other requests that memory has begun to send and the merger has not finished.
-  int other_answers = 0;
+
+  // ---- answers that are no runs
+  // ReadRequester: of the request with this transaction id.
+  void note_request(unsigned source, AnswerRows rows) { answer_rows_[source] = rows; }
+  // Memory sends the first beat.
+  void begin_answer(unsigned source) {
+    const AnswerRows& rows = answer_rows_[source];
+    ++answers_;
+    accumulator_rows_ += rows.accumulator_rows;
+    // With room for all rows that are on their way none of them holds up the merger.
+    if (!rows.keeps_step || (rows.accumulator_rows != 0 && accumulator_rows_ + accumulator_queue_->size() > accumulator_queue_->capacity())) out_of_step();
+  }
+  // A row waits where none should.
+  void out_of_step() { in_step_ = false; }
+  // BeatMerger: a row enters the queue on the accumulator's way.
+  void accumulator_row() { --accumulator_rows_; }
+  // The last row has been written into the scratchpad, or has left the merger for the accumulator.
+  void end_answer() {
+    if (--answers_ == 0) in_step_ = true;
+  }
 
   [[nodiscard]] bool enabled() const { return enabled_; }
   [[nodiscard]] Cycle lag() const { return lag_; }
   // A run that starts with an answer sent in this cycle, and whose beats take so many cycles, cannot be held up. What changes behind this
   // question in the same cycle does not matter: a result that the array begins now comes out when the rows have been written.
   [[nodiscard]] bool open(Cycle cycles) const {
-    if (!enabled_ || cycles > longest_ || other_answers != 0 || rows_in_scaler != 0 || tags_.scratchpad_results() != 0) return false;
-    for (const Channel<LoadedRow>* stage : stages_) {
-      if (!stage->empty()) return false;
-    }
-    return true;
+    return enabled_ && cycles <= longest_ && in_step_ && tags_.scratchpad_results() == 0;
   }
 
   // ---- BeatMerger
@@ -120,7 +146,7 @@ class LoadRuns {
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] unsigned size() const { return size_; }
   [[nodiscard]] const LoadRun& at(unsigned i) const { return runs_[(head_ + i) & (runs_.size() - 1)]; }
-  [[nodiscard]] bool quiet(Cycle now) const { return size_ == 0 && other_answers == 0 && rows_in_scaler == 0 && last_popped_ != now; }
+  [[nodiscard]] bool quiet(Cycle now) const { return size_ == 0 && answers_ == 0 && last_popped_ != now; }
   // The bank that is written in this cycle.
   [[nodiscard]] std::optional<std::uint32_t> bank_in(Cycle now) const {
     if (last_popped_ == now) return last_bank_;
@@ -163,7 +189,11 @@ class LoadRuns {
   Writer* writer_ = nullptr;
   Counter* counter_ = nullptr;
   Channel<ResponseBeat>* response_ = nullptr;
-  std::vector<const Channel<LoadedRow>*> stages_;
+  const Channel<LoadedRow>* accumulator_queue_ = nullptr;
+  std::vector<AnswerRows> answer_rows_;   // by transaction id
+  int answers_ = 0;                   // no runs; memory has sent the first beat, and the last row has not arrived
+  unsigned accumulator_rows_ = 0;     // of these, not yet in the queue
+  bool in_step_ = true;
   std::vector<LoadRun> runs_;         // ring
   unsigned head_ = 0;
   unsigned size_ = 0;

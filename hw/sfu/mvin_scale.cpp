@@ -7,7 +7,7 @@
 namespace systole::hw {
 
 MvinScale::MvinScale(const sc_core::sc_module_name& name, int dim, int units, int latency, Channel<LoadedRow>& in_row,
-                     Channel<LoadedRow>& out_row, LoadRuns* load_runs)
+                     Channel<LoadedRow>& out_row, const LoadRuns* load_runs)
     : Unit(name),
       dim_(dim),
       units_(units),
@@ -28,7 +28,10 @@ MvinScale::MvinScale(const sc_core::sc_module_name& name, int dim, int units, in
 // The rows of announced runs have moved the ring of entries on.
 void MvinScale::take_turns() {
   if (load_runs_ != nullptr && load_runs_->rows_announced != rows_passed_) {
-    // No row is inside while those of a run pass.
+    // A row that is inside is in front of those of a run. Their turns are taken when it has left: before one that is scaled comes, nobody asks.
+    for (const Entry& entry : entries_) {
+      if (entry.valid) return;
+    }
     const auto moved = static_cast<int>((load_runs_->rows_announced - rows_passed_) % kEntries);
     head_ = (head_ + moved) % kEntries;
     tail_ = (tail_ + moved) % kEntries;
@@ -43,9 +46,6 @@ void MvinScale::evaluate(Cycle now) {
   } else {
     evaluate_units(now);
   }
-  if (load_runs_ == nullptr) return;
-  load_runs_->rows_in_scaler = pipeline_ ? static_cast<int>(pipeline_->size()) : 0;
-  for (const Entry& entry : entries_) load_runs_->rows_in_scaler += entry.valid ? 1 : 0;
 }
 
 LoadedRow MvinScale::take_repeat(Cycle now) {

@@ -18,7 +18,7 @@ class MvinScale final : public Unit {
  public:
   // units = 0: a pipeline of `latency` stages (0: none).
   MvinScale(const sc_core::sc_module_name& name, int dim, int units, int latency, Channel<LoadedRow>& in_row, Channel<LoadedRow>& out_row,
-            LoadRuns* load_runs = nullptr);
+            const LoadRuns* load_runs = nullptr);
 
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
@@ -59,7 +59,7 @@ class MvinScale final : public Unit {
   const int latency_;
   Channel<LoadedRow>& in_row_;
   Channel<LoadedRow>& out_row_;
-  LoadRuns* load_runs_;     // learns how many rows are inside, or null
+  const LoadRuns* load_runs_;   // whose rows pass, or null
   std::unique_ptr<Channel<LoadedRow>> pipeline_;
   int repeats_left_ = -1;   // of the row in the input register; -1: none taken yet
   std::array<Entry, kEntries> entries_;

@@ -48,11 +48,9 @@ struct Accelerator::Channels {
         array_writes(static_cast<Cycle>(m.accumulator.latency), m.accumulator.banks),
         execute(m),
         array(m),
-        load_runs(granularity == Granularity::kRuns ? longest_load_run(m) : 0, load_lag(m), log2_ceil(scratchpad_bank_rows(m)), array.tags) {
+        load_runs(granularity == Granularity::kRuns ? longest_load_run(m) : 0, load_lag(m), log2_ceil(scratchpad_bank_rows(m)), m.dma.max_in_flight, array.tags) {
     load_runs.bind_response(reader_responses);
-    load_runs.add_stage(mvin_queue);
-    load_runs.add_stage(mvin_register);
-    load_runs.add_stage(pixel_register);
+    load_runs.bind_accumulator_queue(m.mvin_scale.input_queue != 0 ? mvin_acc_queue : mvin_acc_register);
   }
 
   Channel<Command> to_loop_conv{"loop_conv_queue", kHop, kQueue};

@@ -239,7 +239,7 @@ bool SocMemory::send_response(Cycle now) {
           send_run(now, slot, pitch);
           return true;
         }
-        ++load_runs_->other_answers;
+        load_runs_->begin_answer(request.answer.source);
       }
     }
   }
@@ -283,14 +283,11 @@ unsigned SocMemory::pitch_of(Cycle now, RequestSlot slot) const {
 void SocMemory::send_run(Cycle now, RequestSlot slot, unsigned pitch) {
   Request& request = pool_[slot];
   const unsigned beats = request.data_beats;
-  // One of a single beat has too little time to make room for the next in the queues.
-  const bool direct = beats > 1 && now > short_run_ + 1;
-  ResponseBeat& run = direct ? load_runs_->send(now) : out_response_.emplace(now);
+  ResponseBeat& run = load_runs_->send(now, out_response_);
   run = request.answer;
   run.run = static_cast<std::uint8_t>(beats);
   run.pitch = static_cast<std::uint8_t>(pitch);
   run.last = true;
-  if (!direct) short_run_ = now;
   if (port_log_ != nullptr) {
     for (unsigned i = 0; i < beats; ++i) {
       request.answer.last = i + 1 == beats;

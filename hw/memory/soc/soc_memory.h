@@ -90,7 +90,6 @@ class SocMemory final : public Unit {
   PortLog* port_log_;
   MemoryLog* memory_log_;
   LoadRuns* load_runs_;                 // null: every beat by itself
-  Cycle short_run_ = 0;                 // when a run was sent through the crossbar last
   soc::RequestPool pool_;
   // Buffers at the tile and further stages of the bus: two entries a stage.
   struct TileRequest {
