@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <utility>
 
 namespace systole::hw {
 namespace {
@@ -40,15 +39,15 @@ ReadRequester::ReadRequester(const sc_core::sc_module_name& name, const MachineP
 
 void ReadRequester::evaluate(Cycle now) {
   if (asleep_since_ != kNever) {
-    if ((now - asleep_since_) % 2 == 0) to_tlb_.swap(translated_);
+    if ((now - asleep_since_) % 2 == 0) change_places();
     asleep_since_ = kNever;
   }
   // A request that is not translated, or that the port refuses, goes round through the translation again, before new ones.
-  const bool empty = !to_tlb_ && !translated_;
-  const bool missed = translated_ && tlb_.misses(DmaClient::kReader, now);
-  const bool retry = translated_ && (missed || !out_request_.can_push(now));
-  if (translated_ && !retry) out_request_.push(now, *translated_);
-  if (to_tlb_) tlb_.request(DmaClient::kReader, now, true, to_tlb_->address);
+  const bool empty = !to_tlb() && !translated();
+  const bool missed = translated() && tlb_.misses(DmaClient::kReader, now);
+  const bool retry = translated() && (missed || !out_request_.can_push(now));
+  if (translated() && !retry) out_request_.push(now, *translated());
+  if (to_tlb()) tlb_.request(DmaClient::kReader, now, true, to_tlb()->address);
 
   const auto id = row_ ? transactions_.free_entry(now) : std::nullopt;
   const bool take = row_.has_value() && id.has_value() && !retry;
@@ -64,13 +63,14 @@ void ReadRequester::evaluate(Cycle now) {
       ahead_ = true;
       ahead_until_ = now + 3;
     } else {
-      take_packet(*id, packet, to_tlb_.emplace());
+      take_packet(*id, packet, to_tlb().emplace());
     }
   } else if (retry) {
-    to_tlb_.swap(translated_);
+    change_places();
   } else if (!empty) {
-    translated_ = std::exchange(to_tlb_, std::nullopt);
-    if (take) take_packet(*id, next_packet(), to_tlb_.emplace());
+    translated().reset();
+    change_places();
+    if (take) take_packet(*id, next_packet(), to_tlb().emplace());
   }
 
   wants_row_ = !row_;
@@ -83,7 +83,7 @@ void ReadRequester::evaluate(Cycle now) {
   }
   busy_.set(now, transactions_.any_in_flight(now));
   ledger_.enter(now, account);
-  if (to_tlb_ || translated_) {
+  if (to_tlb() || translated()) {
     if (!sleeps_while_going_round(now, account)) wake_at(now + 1);
   } else if (row_) {
     // Without a transaction id the BeatMerger wakes us when it releases one.
@@ -101,10 +101,10 @@ void ReadRequester::evaluate(Cycle now) {
 
 // On the page that is remembered, requests go round without anybody's notice.
 bool ReadRequester::sleeps_while_going_round(Cycle now, Account account) {
-  if (!to_tlb_ || !tlb_.keeps(DmaClient::kReader, now, to_tlb_->address)) return false;
-  if (translated_) {
+  if (!to_tlb() || !tlb_.keeps(DmaClient::kReader, now, to_tlb()->address)) return false;
+  if (translated()) {
     // Both of them, while the port, which wakes us, is full.
-    if (out_request_.size() != out_request_.capacity() || !tlb_.keeps(DmaClient::kReader, now, translated_->address)) return false;
+    if (out_request_.size() != out_request_.capacity() || !tlb_.keeps(DmaClient::kReader, now, translated()->address)) return false;
     if (account != Account::kPortBusy) ledger_.enter_later(now + 1, Account::kPortBusy);
   } else {
     // One alone is tried in the cycle after next. A free transaction id, or a row, wakes us.

@@ -27,7 +27,7 @@ class ReadRequester final : public Unit {
   void evaluate(Cycle now) override;
   [[nodiscard]] std::string state_text() const override;
   void residual(Residual& r) override {
-    r.rest(!row_ && !to_tlb_ && !translated_ && !transactions_.any_in_flight(r.now()));
+    r.rest(!row_ && !to_tlb() && !translated() && !transactions_.any_in_flight(r.now()));
     r.rest(!ahead_ || ahead_until_ <= r.now());
     r.count(requests_);
     r.count(bytes_);
@@ -41,6 +41,10 @@ class ReadRequester final : public Unit {
  private:
   enum class Account : std::uint8_t { kIdle, kBusy, kNoTransactionId, kPortBusy, kTlbMiss };
 
+  // One-entry queues around the translation. That they change places is all that happens while requests go round.
+  [[nodiscard]] std::optional<RequestBeat>& to_tlb() { return requests_under_way_[to_tlb_]; }
+  [[nodiscard]] std::optional<RequestBeat>& translated() { return requests_under_way_[1 - to_tlb_]; }
+  void change_places() { to_tlb_ = 1 - to_tlb_; }
   [[nodiscard]] Packet next_packet() const;
   void take_packet(unsigned id, const Packet& packet, RequestBeat& beat);
   [[nodiscard]] AnswerRows answer_rows(const Transaction& transaction) const;
@@ -60,8 +64,8 @@ class ReadRequester final : public Unit {
   bool wants_row_ = true;                // it is empty
   std::uint64_t address_ = 0;            // of the next byte
   int bytes_requested_ = 0;
-  std::optional<RequestBeat> to_tlb_;    // one-entry queue in front of the translation
-  std::optional<RequestBeat> translated_;
+  std::optional<RequestBeat> requests_under_way_[2];
+  unsigned to_tlb_ = 0;                  // which of them is in front of the translation; the other one is behind it
   Cycle asleep_since_ = kNever;           // asleep since: in each cycle between that one and this they change places, which is done on waking up
   bool ahead_ = false;                   // a request was handed on before its time; in the cycles before ahead_until_ it is still here
   Cycle ahead_until_ = 0;

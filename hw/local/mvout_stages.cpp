@@ -190,6 +190,7 @@ MvoutDispatch::MvoutDispatch(const sc_core::sc_module_name& name, const MachineP
                                  {"bank_busy", StateKind::kStall, "the bank serves the array or a write"}}) {
   in_row_.bind_reader(*this);
   queues_.norm.bind_writer(*this);
+  for (int bank = 0; bank < params_.accumulator.banks; ++bank) accumulator_.response(static_cast<std::uint32_t>(bank)).bind_writer(*this);
   out_progress_.bind_writer(*this);
 }
 
@@ -206,7 +207,7 @@ void MvoutDispatch::evaluate(Cycle now) {
   }
   if (!read(now, *head)) {
     ledger_.enter(now, Account::kBankBusy);
-    wake_at(now + 1);
+    if (!response_full_) wake_at(now + 1);   // else we are woken when the row in front is taken
     return;
   }
   const StoreRow row = in_row_.pop(now);
@@ -222,6 +223,7 @@ void MvoutDispatch::evaluate(Cycle now) {
 
 // Starts the read of the row, when its bank is free.
 bool MvoutDispatch::read(Cycle now, StoreRow& row) {
+  response_full_ = false;
   if (row.garbage) return true;
   const std::uint32_t local = row.local.row(row_bits_);
   return row.local.is_accumulator() ? read_accumulator(now, row, local % accumulator_.rows())
@@ -243,17 +245,22 @@ bool MvoutDispatch::read_scratchpad(Cycle now, StoreRow& row, std::uint32_t loca
   return true;
 }
 
+bool MvoutDispatch::can_read_accumulator(Cycle now, std::uint32_t local_row) {
+  response_full_ = !accumulator_.response(accumulator_.bank_of(local_row)).can_push(now);
+  return accumulator_.can_read(now, local_row);
+}
+
 bool MvoutDispatch::read_accumulator(Cycle now, StoreRow& row, std::uint32_t local_row) {
   const bool affine = row.constants.activation == isa::Activation::kLayerNormAffine && row.norm == isa::NormCommand::kReset && !row.local.full_row();
   if (affine && affine_reads_ < kAffineRows) {
     const std::uint32_t operand = (row.constants.affine_row + 2u * row.block + static_cast<std::uint32_t>(affine_reads_)) % accumulator_.rows();
-    if (accumulator_.can_read(now, operand)) {
+    if (can_read_accumulator(now, operand)) {
       ++affine_reads_;
       last_read_ = now;
     }
     return false;
   }
-  if (!accumulator_.can_read(now, local_row)) return false;
+  if (!can_read_accumulator(now, local_row)) return false;
   if (values_ != nullptr) {
     accumulator_.settle(now, local_row);
     row.values = values_->allocate();

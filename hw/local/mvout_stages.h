@@ -114,6 +114,7 @@ class MvoutDispatch final : public Unit {
   [[nodiscard]] bool read(Cycle now, StoreRow& row);
   [[nodiscard]] bool read_scratchpad(Cycle now, StoreRow& row, std::uint32_t local_row);
   [[nodiscard]] bool read_accumulator(Cycle now, StoreRow& row, std::uint32_t local_row);
+  [[nodiscard]] bool can_read_accumulator(Cycle now, std::uint32_t local_row);
 
   const MachineParams params_;
   const int row_bits_;
@@ -125,6 +126,7 @@ class MvoutDispatch final : public Unit {
   Channel<StoreRow>& in_row_;
   Channel<StoreProgress>& out_progress_;
   int affine_reads_ = 0;       // extension E3: gain and bias rows read so far for the row at the head
+  bool response_full_ = false; // the read was refused because the row that the bank has read before has not been taken
   Cycle last_read_ = kNever;   // of a row or of its operands: a second call in that cycle does nothing
   Ledger ledger_;
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "hw/ports/command_fault.h"
@@ -77,11 +78,7 @@ StoreRow Normaliser::take_output(Cycle now) {
   return row;
 }
 
-bool Normaliser::ready(Cycle now, int stats_id) {
-  const auto id = static_cast<std::size_t>(stats_id);
-  if (evaluated_ != now) return true;   // asleep: every id is idle
-  return free_[id] != 0 && drained_;
-}
+bool Normaliser::ready(Cycle, int stats_id) { return free_[static_cast<std::size_t>(stats_id)] != 0 && drained_; }
 
 void Normaliser::accept(Cycle now, const StoreRow& row) {
   // The exponentials of the row that entered the lanes in this cycle are taken with the constants on the input port.
@@ -99,7 +96,10 @@ void Normaliser::accept(Cycle now, const StoreRow& row) {
     ++divided_;
   }
   switch (row.norm) {
-    case isa::NormCommand::kReset: stats.state = State::kOutput; break;
+    case isa::NormCommand::kReset:
+      stats.state = State::kOutput;
+      consumer_->wake_at(now + 1);
+      break;
     case isa::NormCommand::kMax: stats.state = State::kGetMax; break;
     case isa::NormCommand::kSum:
     case isa::NormCommand::kMean:
@@ -108,7 +108,6 @@ void Normaliser::accept(Cycle now, const StoreRow& row) {
     case isa::NormCommand::kSumExp:
     case isa::NormCommand::kInvSumExp: stats.state = State::kGetSum; break;
   }
-  consumer_->wake_at(now + 1);
   wake_at(now + 1);
 }
 
@@ -194,9 +193,9 @@ void Normaliser::evaluate(Cycle now) {
   if (!sum_lanes_.empty() && !sum_lanes_.back().summed) {
     sum(sum_lanes_.back(), stats_[static_cast<std::size_t>(sum_lanes_.back().id)].row.constants);
   }
-  evaluated_ = now;
-  drained_ = true;
-  for (const Stats& stats : stats_) drained_ = drained_ && !stats.drains();
+  bool opens = !drained_;
+  drained_ = std::none_of(stats_.begin(), stats_.end(), [](const Stats& stats) { return stats.drains(); });
+  opens = opens && drained_;
   for (Server* server : {&divider_, &sqrt_, &reciprocal_, &exp_divider_}) server->sample(now);
   stddev_multiplier_.sample(now, lowest(State::kWaitScaledInvStddev));
   exp_multiplier_.sample(now, lowest(State::kWaitScaledInvSumExp));
@@ -207,7 +206,7 @@ void Normaliser::evaluate(Cycle now) {
     step(static_cast<int>(id), now);
   }
   lanes_out(now);
-  bool active = false;
+  bool still = sum_lanes_.empty() && max_lanes_.empty();   // rows wait to be taken, if there are any
   for (std::size_t id = 0; id < stats_.size(); ++id) {
     Stats& stats = stats_[id];
     const bool left_division = (stats.state == State::kGetMean || stats.state == State::kGetVariance) && stats.next != stats.state;
@@ -216,20 +215,18 @@ void Normaliser::evaluate(Cycle now) {
       stats.count = 0;
       stats.running_max = std::numeric_limits<std::int32_t>::min();
     }
-    free_[id] = stats.state == State::kIdle || stats.done ? 1 : 0;
-    active = active || stats.next != State::kIdle;
+    const std::uint8_t free = stats.state == State::kIdle || stats.done ? 1 : 0;
+    opens = opens || free > free_[id];
+    free_[id] = free;
+    still = still && stats.next == stats.state && (stats.state == State::kIdle || stats.state == State::kOutput);
   }
   account(now);
   if (max_lane_id_ >= 0) stats_[static_cast<std::size_t>(max_lane_id_)].elements_left -= max_lanes_.back().len;
   if (sum_lane_id_ >= 0) stats_[static_cast<std::size_t>(sum_lane_id_)].elements_left -= sum_lanes_.back().len;
-  bool was_active = false;
-  for (Stats& stats : stats_) {
-    was_active = was_active || stats.state != State::kIdle;
-    stats.state = stats.next;
-  }
-  if (active || was_active || !sum_lanes_.empty() || !max_lanes_.empty()) wake_at(now + 1);
-  producer_->wake_at(now);   // an id may have become free, or the lanes empty
-  if (lowest(State::kOutput) >= 0) consumer_->wake_at(now + 1);
+  for (Stats& stats : stats_) stats.state = stats.next;
+  if (opens) producer_->wake_at(now);
+  // Rows come in and are taken with a wake-up. Who takes one looks for the next by itself.
+  if (!still) wake_at(now + 1);
 }
 
 void Normaliser::step(int id, Cycle now) {
@@ -443,7 +440,6 @@ void Normaliser::residual(Residual& r) {
     multiplier->products.resize(products);
     for (Multiplier::Product& product : multiplier->products) r.time(product.out);
   }
-  r.time(evaluated_);
   r(drained_);
   r(output_taken_);
   r.time(output_taken_in_);

@@ -19,7 +19,7 @@ namespace systole::hw {
 class Normaliser final : public Unit, public NormaliserPort {
  public:
   Normaliser(const sc_core::sc_module_name& name, const MachineParams& params, RowActivator& activator, HazardLog* hazards);
-  // Woken when a row can leave, and when an id may have become free.
+  // Woken when a row can leave, and when an id has become free or the lanes empty.
   void bind(Unit& consumer, Unit& producer) {
     consumer_ = &consumer;
     producer_ = &producer;
@@ -139,7 +139,6 @@ class Normaliser final : public Unit, public NormaliserPort {
   Server divider_, sqrt_, reciprocal_, exp_divider_;
   Multiplier stddev_multiplier_, exp_multiplier_;
   // Of the running cycle:
-  Cycle evaluated_ = kNever;
   bool drained_ = true;            // no id waited for the lanes at the start of the cycle
   int output_taken_ = -1;          // id whose row left
   Cycle output_taken_in_ = kNever;
