@@ -20,6 +20,7 @@ class DmaCrossbar final : public Unit {
 
  private:
   void route_requests(Cycle now);
+  [[nodiscard]] const RequestBeat* next_request(Cycle now);
   void route_responses(Cycle now);
 
   Channel<RequestBeat>& in_reader_;
@@ -28,6 +29,7 @@ class DmaCrossbar final : public Unit {
   Channel<ResponseBeat>& in_port_;
   Channel<ResponseBeat>& out_reader_;
   Channel<ResponseBeat>& out_writer_;
+  bool port_has_room_ = true;                    // else requests wait until the port, which wakes us, has taken one
   bool locked_ = false;                          // a burst of `owner_` is under way
   DmaClient owner_ = DmaClient::kReader;
   DmaClient last_winner_ = DmaClient::kReader;   // reset state: the writer is preferred first
