@@ -118,10 +118,9 @@ void LastLevelCache::plan(Cycle now) {
   work_at_ = at == kNever ? kNever : std::max(at, now);
 }
 
-void LastLevelCache::load(std::uint64_t address, std::uint8_t* line) {
+const std::uint8_t* LastLevelCache::look(std::uint64_t address, std::uint8_t* buffer) {
   const std::size_t place = find(address);
-  if (place == kNowhere) flat_->load(address, line);
-  else std::memcpy(line, lines_.read(place, address), kLineBytes);
+  return place == kNowhere ? flat_->look(address, buffer) : lines_.read(place, address);
 }
 
 void LastLevelCache::store(std::uint64_t address, const std::uint8_t* line) {

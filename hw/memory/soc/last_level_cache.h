@@ -25,7 +25,7 @@ class LastLevelCache final : public AxiMemory, public LineValues {
   void advance(Cycle now) override;
 
   // ---- values
-  void load(std::uint64_t address, std::uint8_t* line) override;
+  const std::uint8_t* look(std::uint64_t address, std::uint8_t* buffer) override;
   void store(std::uint64_t address, const std::uint8_t* line) override;
   // Memory behind it gets every changed byte; and the cache forgets what it knows.
   void store_changed_lines() { lines_.write_back_all(); }

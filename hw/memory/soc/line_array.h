@@ -1,6 +1,6 @@
 #pragma once
-// The data array of a cache: one line a place. A line is brought in when its bytes are first wanted, so that lines which are in the cache
-// before the first command get what memory holds by then.
+// The data array of a cache: one line a place. A line has bytes of its own from the first write on; until then it is what stands below, so that
+// lines which are in the cache before the first command are what memory holds by then.
 #include <cstdint>
 #include <vector>
 
@@ -19,28 +19,33 @@ class LineArray {
   }
   [[nodiscard]] bool used() const { return below_ != nullptr; }
 
-  // The bytes of the line of `address`, which owns `place`.
-  [[nodiscard]] const std::uint8_t* read(std::size_t place, std::uint64_t address) { return bring(place, address); }
+  // The bytes of the line of `address`, which owns `place`; valid until the next call.
+  [[nodiscard]] const std::uint8_t* read(std::size_t place, std::uint64_t address) {
+    if (owners_[place] == 0) return below_->look(address, buffer_);
+    SYSTOLE_CHECK(owner(place) == address);
+    return &bytes_[place * kLineBytes];
+  }
   [[nodiscard]] std::uint8_t* write(std::size_t place, std::uint64_t address) {
-    std::uint8_t* const bytes = bring(place, address);
-    owners_[place].changed = true;
+    std::uint8_t* const bytes = &bytes_[place * kLineBytes];
+    if (const std::uint8_t* const now = read(place, address); now != bytes) std::memcpy(bytes, now, kLineBytes);
+    owners_[place] = address | kOwn | kChanged;
     return bytes;
   }
-  // All of the line will be written: nothing is brought in.
+  // All of the line will be written.
   [[nodiscard]] std::uint8_t* write_whole(std::size_t place, std::uint64_t address) {
-    owners_[place] = {address, true, true};
+    owners_[place] = address | kOwn | kChanged;
     return &bytes_[place * kLineBytes];
   }
   // A changed line is stored below; it stays.
   void write_back(std::size_t place) {
-    Owner& owner = owners_[place];
-    if (owner.changed) below_->store(owner.address, &bytes_[place * kLineBytes]);
-    owner.changed = false;
+    if ((owners_[place] & kChanged) == 0) return;
+    below_->store(owner(place), &bytes_[place * kLineBytes]);
+    owners_[place] &= ~kChanged;
   }
   // The line leaves its place; it was written back if it was changed.
   void leave(std::size_t place) {
-    SYSTOLE_CHECK(!owners_[place].changed);
-    owners_[place].present = false;
+    SYSTOLE_CHECK((owners_[place] & kChanged) == 0);
+    owners_[place] = 0;
   }
 
   void write_back_all() {
@@ -51,25 +56,14 @@ class LineArray {
   }
 
  private:
-  struct Owner {
-    std::uint64_t address = 0;
-    bool present = false;
-    bool changed = false;
-  };
-  [[nodiscard]] std::uint8_t* bring(std::size_t place, std::uint64_t address) {
-    std::uint8_t* const bytes = &bytes_[place * kLineBytes];
-    Owner& owner = owners_[place];
-    if (!owner.present) {
-      below_->load(address, bytes);
-      owner = {address, true, false};
-    }
-    SYSTOLE_CHECK(owner.address == address);
-    return bytes;
-  }
+  // Flags in the low bits of a line's address; no flag: the place has no bytes of its own.
+  static constexpr std::uint64_t kOwn = 1, kChanged = 2;
+  [[nodiscard]] std::uint64_t owner(std::size_t place) const { return owners_[place] & ~(kOwn | kChanged); }
 
   LineValues* below_;
   std::vector<std::uint8_t> bytes_;
-  std::vector<Owner> owners_;
+  std::vector<std::uint64_t> owners_;
+  std::uint8_t buffer_[kLineBytes] = {};
 };
 
 }  // namespace systole::hw::soc

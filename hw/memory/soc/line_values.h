@@ -11,7 +11,8 @@ namespace systole::hw::soc {
 class LineValues {
  public:
   virtual ~LineValues() = default;
-  virtual void load(std::uint64_t address, std::uint8_t* line) = 0;
+  // The bytes of a line: where they are kept, or in `buffer` when they are kept nowhere as a whole.
+  virtual const std::uint8_t* look(std::uint64_t address, std::uint8_t* buffer) = 0;
   virtual void store(std::uint64_t address, const std::uint8_t* line) = 0;
 };
 
@@ -19,12 +20,10 @@ class LineValues {
 class FlatLines final : public LineValues {
  public:
   explicit FlatLines(Memory& memory) : memory_(memory) {}
-  void load(std::uint64_t address, std::uint8_t* line) override {
-    if (memory_.contains(address, kLineBytes)) {
-      std::memcpy(line, memory_.at(address, kLineBytes), kLineBytes);
-      return;
-    }
-    for (unsigned i = 0; i < kLineBytes; ++i) line[i] = memory_.contains(address + i, 1) ? *memory_.at(address + i, 1) : 0;
+  const std::uint8_t* look(std::uint64_t address, std::uint8_t* buffer) override {
+    if (memory_.contains(address, kLineBytes)) return memory_.at(address, kLineBytes);
+    for (unsigned i = 0; i < kLineBytes; ++i) buffer[i] = memory_.contains(address + i, 1) ? *memory_.at(address + i, 1) : 0;
+    return buffer;
   }
   void store(std::uint64_t address, const std::uint8_t* line) override {
     if (memory_.contains(address, kLineBytes)) {

@@ -386,6 +386,7 @@ void SocMemory::take_request(Cycle now) {
     request.values = beat.values;
     request.useful_first = beat.useful_first;
     request.useful_bytes = beat.useful_bytes;
+    if (beat.useful_bytes != 0) __builtin_prefetch(memory_.at(beat.address + beat.useful_first, 1));
   }
   request.plain_rows = beat.plain_rows;
   tile_requests_.push({{slot, beat.beat}, now + 1 + bus_latency_});
