@@ -2,7 +2,7 @@
 // The cache's miss status holding registers (MSHR.scala) and the choice among them (Scheduler.scala). Every request has one, hits too;
 // requests for the set of a busy one queue behind it.
 //
-// What an MSHR has to do is one bit per action, kept as one word per action with a bit per MSHR:
+// What an MSHR can do now is one bit per action, kept as one word per action with a bit per MSHR; what it waits for as well:
 //   hit    answer; write the directory when a Put makes a clean line dirty. A line that the CPU's L1 may hold in a way that the request does
 //          not allow is probed first, and its state written to the directory
 //   miss   release the victim if it is valid (with a directory write; after a probe if the CPU may hold it), then acquire; acknowledge the
@@ -58,43 +58,33 @@ class MshrFile {
   [[nodiscard]] unsigned lowest_free() const { return full() ? kNoMshr : static_cast<unsigned>(__builtin_ctzll(~valid_)); }
 
   // Those that are ready for something, one bit each, whatever is free.
-  [[nodiscard]] std::uint64_t ready() const {
-    return active_ & ((release_ & ~victim_probe_pending_) | (acquire_ & ~release_) | (answer_ & ~line_pending_) | (grant_ack_ & ~first_beat_pending_) |
-                      (directory_write_ & ~release_pending_ & ~grant_pending_) | probe_);
-  }
+  [[nodiscard]] std::uint64_t ready() const { return release_ | acquire_ | answer_ | grant_ack_ | directory_write_ | probe_; }
   // The MSHR whose turn it is among those of `ready` that can do all they are ready for: lowest index above the last one served, else lowest
   // index.
   [[nodiscard]] Schedule choose(std::uint64_t ready, Actions free) const {
-    const std::uint64_t release = release_ & ~victim_probe_pending_;
-    const std::uint64_t acquire = acquire_ & ~release_;
-    const std::uint64_t leave = ~release_pending_ & ~grant_pending_;
-    const std::uint64_t answer = answer_ & ~line_pending_;
-    const std::uint64_t grant_ack = grant_ack_ & ~first_beat_pending_;
-    const std::uint64_t write = release | (directory_write_ & leave);
+    const std::uint64_t write = release_ | directory_write_;
     const auto unless = [&](Actions unit) { return std::uint64_t{(free & unit) != 0} - 1; };   // all bits, unless it is free
-    ready &= ~((acquire & unless(kAcquire)) | (release & unless(kRelease)) | (answer & unless(kAnswer)) | (grant_ack & unless(kGrantAck)) |
+    ready &= ~((acquire_ & unless(kAcquire)) | (release_ & unless(kRelease)) | (answer_ & unless(kAnswer)) | (grant_ack_ & unless(kGrantAck)) |
                (write & unless(kDirectoryWrite)) | (probe_ & unless(kProbe)));
     if (ready == 0) return {};
     const std::uint64_t preferred = ready & above_last_;
     const auto mshr = static_cast<unsigned>(__builtin_ctzll(preferred != 0 ? preferred : ready));
     const auto when = [&](std::uint64_t word, Actions what) { return static_cast<Actions>(word >> mshr & 1) * what; };
-    return {mshr, when(acquire, kAcquire) | when(release, kRelease) | when(answer, kAnswer) | when(grant_ack, kGrantAck) | when(write, kDirectoryWrite) |
-                      when(probe_, kProbe) | when(leave, kLeave)};
+    return {mshr, when(acquire_, kAcquire) | when(release_, kRelease) | when(answer_, kAnswer) | when(grant_ack_, kGrantAck) | when(write, kDirectoryWrite) |
+                      when(probe_, kProbe) | when(~(release_pending_ | grant_pending_), kLeave)};
   }
   // Books what was chosen.
   void served(const Schedule& s) {
     const std::uint64_t bit = std::uint64_t{1} << s.mshr;
-    const auto done = [&](Actions what) { return ~(std::uint64_t{s.has(what)} << s.mshr); };
     above_last_ = ~(bit | (bit - 1));
-    acquire_ &= done(kAcquire);
-    release_ &= done(kRelease);
-    answer_ &= done(kAnswer);
-    grant_ack_ &= done(kGrantAck);
-    probe_ &= done(kProbe);
+    acquire_ = (acquire_ & ~bit) | (s.has(kRelease) ? bit : 0);
+    release_ &= ~bit;
+    answer_ &= ~bit;
+    grant_ack_ &= ~bit;
+    directory_write_ &= ~bit;
+    probe_ &= ~bit;
     if (s.has(kLeave)) {
-      directory_write_ &= ~bit;
       valid_ &= ~bit;
-      active_ &= ~bit;
       owners_[mshrs_[s.mshr].set] = kNobody;
     }
   }
@@ -107,18 +97,18 @@ class MshrFile {
     mshr.tag = request.tag;
     owners_[request.set] = static_cast<std::uint8_t>(index);
     valid_ |= std::uint64_t{1} << index;
-    active_ &= ~(std::uint64_t{1} << index);
   }
   // The line is in the cache. `write_directory`: its state changes. `probe`: after the CPU has answered a probe.
   void start_hit(unsigned index, bool line_dirty, bool write_directory, bool probe) {
     Mshr& mshr = mshrs_[index];
     mshr.hit = true;
     mshr.dirty = line_dirty;
-    const std::uint64_t bit = clear(index);
-    active_ |= bit;
-    answer_ |= bit;
-    if (write_directory) directory_write_ |= bit;
-    if (!probe) return;
+    const std::uint64_t bit = std::uint64_t{1} << index;
+    if (!probe) {
+      answer_ |= bit;
+      if (write_directory) directory_write_ |= bit;
+      return;
+    }
     probe_ |= bit;
     grant_pending_ |= bit;
     line_pending_ |= bit;
@@ -130,45 +120,54 @@ class MshrFile {
     mshr.hit = false;
     mshr.dirty = victim.dirty;
     mshr.victim_tag = victim.tag;
-    const std::uint64_t bit = clear(index);
-    active_ |= bit;
-    answer_ |= bit;
-    if (victim.valid) {
+    const std::uint64_t bit = std::uint64_t{1} << index;
+    if (!victim.valid) {
+      acquire_ |= bit;
+    } else if (victim.cpu) {
+      probe_ |= bit;
+      victim_probe_pending_ |= bit;
+      release_pending_ |= bit;
+    } else {
       release_ |= bit;
       release_pending_ |= bit;
-      if (victim.cpu) {
-        probe_ |= bit;
-        victim_probe_pending_ |= bit;
-      }
     }
-    acquire_ |= bit;
     first_beat_pending_ |= bit;
     grant_pending_ |= bit;
     line_pending_ |= bit;
-    grant_ack_ |= bit;
-    directory_write_ |= bit;
   }
   void granted(unsigned index, bool last, bool request_at_line_start) {
     const std::uint64_t bit = std::uint64_t{1} << index;
+    grant_ack_ |= first_beat_pending_ & bit;
     first_beat_pending_ &= ~bit;
-    if (last) grant_pending_ &= ~bit;
-    if (last || request_at_line_start) line_pending_ &= ~bit;
+    if (last || request_at_line_start) {
+      answer_ |= line_pending_ & bit;
+      line_pending_ &= ~bit;
+    }
+    if (last) {
+      grant_pending_ &= ~bit;
+      complete(bit);
+    }
   }
   // The CPU's answer to a probe; `last`: complete.
   void probed(unsigned index, bool last, bool request_at_line_start) {
     const std::uint64_t bit = std::uint64_t{1} << index;
-    if ((victim_probe_pending_ & bit) != 0) {
-      if (last) victim_probe_pending_ &= ~bit;
-      return;
+    if ((victim_probe_pending_ & bit) == 0) {
+      granted(index, last, request_at_line_start);
+      if (last) probing_ &= ~bit;
+    } else if (last) {
+      victim_probe_pending_ &= ~bit;
+      release_ |= bit;
     }
-    granted(index, last, request_at_line_start);
-    if (last) probing_ &= ~bit;
   }
   [[nodiscard]] bool probe_waits() const { return probe_ != 0; }   // for its turn at the CPU
   [[nodiscard]] bool probes_victim(unsigned index) const { return (victim_probe_pending_ >> index & 1) != 0; }
   // Is the line on its way from memory?
   [[nodiscard]] bool fetching(unsigned index) const { return ((grant_pending_ & ~probing_) >> index & 1) != 0; }
-  void released(unsigned index) { release_pending_ &= ~(std::uint64_t{1} << index); }
+  void released(unsigned index) {
+    const std::uint64_t bit = std::uint64_t{1} << index;
+    release_pending_ &= ~bit;
+    complete(bit);
+  }
 
   // ---- requests queued behind an MSHR
   [[nodiscard]] unsigned queued() const { return queued_; }
@@ -190,33 +189,16 @@ class MshrFile {
 
  private:
   static constexpr std::uint8_t kNobody = 0xFF;
-  // Nothing to do and nothing to wait for. Returns the MSHR's bit.
-  std::uint64_t clear(unsigned index) {
-    const std::uint64_t bit = std::uint64_t{1} << index;
-    const std::uint64_t keep = ~bit;
-    acquire_ &= keep;
-    release_ &= keep;
-    answer_ &= keep;
-    grant_ack_ &= keep;
-    directory_write_ &= keep;
-    probe_ &= keep;
-    release_pending_ &= keep;
-    victim_probe_pending_ &= keep;
-    first_beat_pending_ &= keep;
-    grant_pending_ &= keep;
-    line_pending_ &= keep;
-    probing_ &= keep;
-    return bit;
-  }
+  // One that has waited writes the directory when it waits for nothing more.
+  void complete(std::uint64_t bit) { directory_write_ |= bit & ~(release_pending_ | grant_pending_); }
 
   const std::uint64_t all_;
   std::vector<Mshr> mshrs_;
   std::vector<std::uint8_t> owners_;       // by set
   unsigned queued_ = 0;
   std::uint64_t valid_ = 0;
-  std::uint64_t active_ = 0;               // looked up
   std::uint64_t above_last_ = 0;
-  // to do
+  // can be done now
   std::uint64_t acquire_ = 0;
   std::uint64_t release_ = 0;
   std::uint64_t answer_ = 0;
