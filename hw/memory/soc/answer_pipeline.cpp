@@ -33,10 +33,12 @@ unsigned AnswerPipeline::step(RequestSlot entering, unsigned way, std::uint32_t&
     const Request& request = pool_[current_];
     const unsigned beat = request.first_beat | count_;
     if (latch_) {
-      forwarded_ = 0;
-      for (const Stage* stage : {&stage2_, &stage3_, &stage4_}) {
-        if (stage->flags != 0 && stage->place == current_place_ && stage->beat == beat) forwarded_ |= stage->words;
-      }
+      // Without a branch, for nobody can guess it.
+      const auto of = [&](const Stage& stage) {
+        const bool same = (stage.flags != 0) & (stage.place == current_place_) & (stage.beat == beat);
+        return static_cast<unsigned>(same) * stage.words;
+      };
+      forwarded_ = static_cast<std::uint8_t>(of(stage2_) | of(stage3_) | of(stage4_));
     }
     const unsigned to_read = request.beat_words & ~static_cast<unsigned>(forwarded_);
     bool done = true;

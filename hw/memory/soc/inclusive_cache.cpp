@@ -199,14 +199,25 @@ bool InclusiveCache::in_middle_of_burst(const RequestItem* item) const {
          cork_.only_burst(releases_.queue());
 }
 
-unsigned InclusiveCache::cycles_of_burst(bool item_waits, unsigned bus_latency) const {
-  if (output_slot_ != kNoRequest || (item_waits && input_slot_.request == kNoRequest) || !in_middle_of_burst(nullptr) || mshrs_.probe_waits()) return 0;
-  unsigned cycles = geometry_.axi_beats - 1 - refill_beat_;
-  // An MSHR may go on when the pipeline becomes free.
-  if (answers_.free() != answers_were_free_) return 0;
-  if (!answers_.free()) cycles = std::min(cycles, answers_.cycles_until_free());
-  const unsigned answer = answers_.cycles_until_answer();
-  return answer == ~0u ? cycles : std::min(cycles, answer + bus_latency);
+// An MSHR does something: not before so many cycles.
+unsigned InclusiveCache::cycles_until_action(bool item_waits) const {
+  if (!moved_burst_ || (item_waits && input_slot_.request == kNoRequest) || !in_middle_of_burst(nullptr) || mshrs_.probe_waits()) return 1;
+  // One may go on when the pipeline becomes free.
+  if (answers_.free() != answers_were_free_) return 1;
+  const unsigned beats = geometry_.axi_beats - 1 - refill_beat_;
+  return 1 + (answers_.free() ? beats : std::min(beats, answers_.cycles_until_free()));
+}
+
+unsigned InclusiveCache::cycles_until_answer(bool item_waits) const {
+  if (output_slot_ != kNoRequest) return 1;
+  constexpr unsigned kPipeline = 2;   // stages behind the one that a request enters
+  return std::min(answers_.cycles_until_answer(), cycles_until_action(item_waits) + kPipeline);
+}
+
+unsigned InclusiveCache::cycles_until_taken(bool item_waits) const {
+  if (input_slot_.request == kNoRequest || !input_waits_for_mshr_) return 0;
+  // An MSHR leaves; what stands in the slot takes it; the next beat moves into the slot.
+  return cycles_until_action(item_waits) + 2;
 }
 
 void InclusiveCache::middle_beat(Cycle now) {

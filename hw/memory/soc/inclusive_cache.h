@@ -31,10 +31,11 @@ class InclusiveCache {
   // `item`: the beat that the bus offers to this bank, or null. `output_room`: the bus takes the bank's answer. `port_turn`: the bank may
   // use the memory port's request channel. False: the cycle changed nothing, and nothing can change without a new item or an answer of memory.
   bool step(Cycle now, const RequestItem* item, bool output_room, bool port_turn);
-  // The last step() only moved a line in from memory, and beats through the answer pipeline. So many cycles behind it do the same when nothing
-  // new is offered at the input, and bring no beat to the port for which somebody waits. `item_waits`: something is offered.
-  [[nodiscard]] bool moved_burst() const { return moved_burst_; }
-  [[nodiscard]] unsigned cycles_of_burst(bool item_waits, unsigned bus_latency) const;
+  // ---- what the bus can be sure of, after step(). `item_waits`: a beat is offered to this bank.
+  // The next beat leaves that somebody waits for: not before so many cycles.
+  [[nodiscard]] unsigned cycles_until_answer(bool item_waits) const;
+  // A beat is waiting because every MSHR is busy, and so are those behind it: the next one is not taken before so many cycles. 0: no such wait.
+  [[nodiscard]] unsigned cycles_until_taken(bool item_waits) const;
   [[nodiscard]] bool took_item() const { return took_item_; }
   [[nodiscard]] RequestSlot answer() const { return answer_; }   // the beat that left in this cycle, or kNoRequest
   // After step(): the cycles in which the beats of a Get leave that are still inside, when it is certain that nothing can hold them up but an
@@ -101,6 +102,7 @@ class InclusiveCache {
   unsigned beats_to_read(Cycle now, const Request& request, BeatTimes& at, unsigned known) const;
   [[nodiscard]] Intake look_at_input(Schedule schedule, const RequestItem& item) const;
   [[nodiscard]] bool in_middle_of_burst(const RequestItem* item) const;
+  [[nodiscard]] unsigned cycles_until_action(bool item_waits) const;
   void middle_beat(Cycle now);
   void claim_release(Schedule schedule, Release& release, std::uint32_t& used);
   void serve(Cycle now, Schedule schedule, bool follows, RequestSlot successor, bool same_line, const Lookup& read);

@@ -47,6 +47,7 @@ SocMemory::SocMemory(const sc_core::sc_module_name& name, const MachineParams& p
   for (unsigned bank = 0; bank < geometry_.banks_of_lines; ++bank) {
     banks_.push_back(std::make_unique<soc::InclusiveCache>(params, bank, pool_, memory_port_, cpu_cache_, below, values));
   }
+  if (banks_.size() == 1) only_bank_ = banks_.front().get();
   in_request_.bind_reader(*this);
   out_response_.bind_writer(*this);
   if (load_runs_ != nullptr) load_runs_->enable();
@@ -98,59 +99,68 @@ void SocMemory::evaluate(Cycle now) {
   next_ = now + 1;
   answers_before_ = tile_answers_.size();
   const unsigned requests_before = tile_requests_.size();
-  const bool changed = step(now);
+  const bool alone = only_bank_ != nullptr && !cpu_works(now);
+  const bool changed = step(now, alone);
   const bool answer_waits = send_response(now);
   if (requests_before < bus_entries_ && in_request_.front(now) != nullptr) take_request(now);
   const bool moving = changed || answer_waits || !tile_requests_.empty();
-  if (banks_.size() == 1 && banks_[0]->moved_burst() && !cpu_.busy() && tile_answers_.empty()) {
-    // Nobody sees the cache until the line's last beat, or a new request, comes.
-    const unsigned cycles = banks_[0]->cycles_of_burst(!tile_requests_.empty(), static_cast<unsigned>(bus_latency_));
-    caught_up_until_ = next_ + cycles;
-    wake_at(caught_up_until_);
-    return;
-  }
   caught_up_until_ = 0;
   if ((moving && !at_rest()) || !tile_answers_.empty()) {
-    wake_at(now + 1);
+    caught_up_until_ = next_ + (alone ? unseen_cycles() : 0);
+    wake_at(caught_up_until_);
   } else if (memory_port_.next_event() != kNever) {
     wake_at(std::max(memory_port_.next_event(), now + 1));
   }
 }
 
-// Cycles of the sleep that a burst allowed.
+// So many cycles from next_ on, nothing happens at the port if nothing new comes to it, whatever happens inside.
+Cycle SocMemory::unseen_cycles() const {
+  Cycle unseen = kNever;
+  if (!tile_answers_.empty()) {
+    if (tile_answers_.front().at <= next_) return 0;
+    unseen = tile_answers_.front().at - next_;
+  }
+  const bool item_waits = !tile_requests_.empty();
+  if (!in_request_.empty()) {
+    // It is taken in the cycle behind the one in which the cache has made room in front of it.
+    if (tile_requests_.size() != bus_entries_) return 0;
+    unseen = std::min<Cycle>(unseen, only_bank_->cycles_until_taken(item_waits));
+  }
+  return std::min<Cycle>(unseen, only_bank_->cycles_until_answer(item_waits) + bus_latency_);
+}
+
+// The cycles of a sleep that unseen_cycles() allowed.
 void SocMemory::catch_up(Cycle now) {
-  const unsigned requests = tile_requests_.size();
   for (const Cycle until = std::min(now, caught_up_until_); next_ < until; ++next_) {
     answers_before_ = tile_answers_.size();
-    (void)step(next_);
-    SYSTOLE_CHECK(tile_requests_.size() == requests && (tile_answers_.empty() || tile_answers_.front().at >= now));
+    (void)step(next_, true);
+    SYSTOLE_CHECK(tile_answers_.empty() || tile_answers_.front().at >= now);
   }
 }
 
-// One cycle behind the tile's buffers. Did anything change?
-bool SocMemory::step(Cycle now) {
+// One cycle behind the tile's buffers. `alone`: there is one bank, and the CPU does nothing. Did anything change?
+bool SocMemory::step(Cycle now, bool alone) {
   memory_port_.begin(now);
   bool changed = false;
-  const bool cpu_works = host_in_ != nullptr && (cpu_.busy() || host_in_->front(now) != nullptr);
-  if (banks_.size() != 1 || cpu_works) {
-    changed = step_bus(now);
-  } else {
+  if (alone) {
+    soc::InclusiveCache& bank = *only_bank_;
     const RequestItem* head = tile_beat(now);
-    changed = step_bank(now, 0, head, answers_before_ < bus_entries_, true);
-    if (head != nullptr && banks_[0]->took_item()) (void)tile_requests_.pop();
+    changed = bank.step(now, head, answers_before_ < bus_entries_, true);
+    if (bank.answer() != kNoRequest) pass_answer(now, bank.answer());
+    if (head != nullptr && bank.took_item()) (void)tile_requests_.pop();
+  } else {
+    changed = step_bus(now);
   }
   memory_port_.end();
   return changed;
 }
 
-bool SocMemory::step_bank(Cycle now, unsigned bank, const RequestItem* item, bool room, bool turn) {
-  const bool changed = banks_[bank]->step(now, item, room, turn);
-  const RequestSlot answer = banks_[bank]->answer();
-  if (answer == kNoRequest) return changed;
-  if (pool_[answer].of_cpu) cpu_.answered(now, answer);
-  else if (pool_[answer].run_beats != 0) pass_run_beat(now, answer);
+// A beat has left a bank.
+void SocMemory::pass_answer(Cycle now, RequestSlot answer) {
+  const Request& request = pool_[answer];
+  if (request.of_cpu) cpu_.answered(now, answer);
+  else if (request.run_beats != 0) pass_run_beat(now, answer);
   else tile_answers_.push({answer, now + 1 + bus_latency_});
-  return changed;
 }
 
 // The first bank behind `last`, round and round, for which `wants` holds; `last` if there is none.
@@ -193,7 +203,8 @@ bool SocMemory::step_bus(Cycle now) {
     const RequestSlot offer = banks_[bank]->offers();
     const bool to_cpu = offer != kNoRequest && pool_[offer].of_cpu;
     const bool room = to_cpu || (bank == answer_bank && answers_before_ < bus_entries_);
-    changed = step_bank(now, bank, item, room, bank == port_bank) || changed;
+    changed = banks_[bank]->step(now, item, room, bank == port_bank) || changed;
+    if (banks_[bank]->answer() != kNoRequest) pass_answer(now, banks_[bank]->answer());
     if (item != nullptr && banks_[bank]->took_item()) {
       lock.cpu = item == cpu;
       lock.beats_left = beats_of(offered) - 1 - offered.beat;
@@ -399,7 +410,7 @@ void SocMemory::drain() {
   while (!at_rest() || !memory_port_.settled()) {
     if (next_ > limit) throw ModelError(next_, name(), "", "the memory system does not come to rest: " + state_text());
     answers_before_ = 0;
-    const bool changed = step(next_);
+    const bool changed = step(next_, only_bank_ != nullptr && !cpu_works(next_));
     next_ = changed || memory_port_.next_event() == kNever ? next_ + 1 : std::max(next_ + 1, memory_port_.next_event());
   }
   store_values();

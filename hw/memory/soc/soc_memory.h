@@ -67,9 +67,11 @@ class SocMemory final : public Unit {
   void send_run(Cycle now, soc::RequestSlot slot, unsigned pitch);
   void pass_run_beat(Cycle now, soc::RequestSlot slot);
   void account(Cycle now, const soc::Request& request);
-  bool step(Cycle now);
+  [[nodiscard]] bool cpu_works(Cycle now) const { return host_in_ != nullptr && (cpu_.busy() || host_in_->front(now) != nullptr); }
+  bool step(Cycle now, bool alone);
+  [[nodiscard]] Cycle unseen_cycles() const;
   void catch_up(Cycle now);
-  bool step_bank(Cycle now, unsigned bank, const soc::RequestItem* item, bool room, bool turn);
+  void pass_answer(Cycle now, soc::RequestSlot answer);
   bool step_bus(Cycle now);
   template <class Wants>
   unsigned next_turn(unsigned last, Wants&& wants) const;
@@ -113,6 +115,7 @@ class SocMemory final : public Unit {
   soc::CpuCache cpu_cache_;
   soc::CpuAgent cpu_;
   std::vector<std::unique_ptr<soc::InclusiveCache>> banks_;
+  soc::InclusiveCache* only_bank_ = nullptr;                            // null: there are several
   // Turns, where banks and masters meet.
   struct BusLock {
     bool cpu = false;                   // the CPU had the bus to this bank last
