@@ -85,10 +85,8 @@ InclusiveCache::Intake InclusiveCache::look_at_input(Schedule schedule, const Re
 
 // What happens in a cycle, as far as the MSHRs are concerned; at its start.
 Schedule InclusiveCache::schedule_in(Cycle now) const {
-  const std::uint64_t ready = mshrs_.ready();
-  if (ready == 0) return {};
   const auto when = [](bool free, Actions unit) { return static_cast<Actions>(free) * unit; };
-  return mshrs_.choose(ready, when(cork_.can_acquire(), kAcquire) | when(releases_.free(), kRelease) | when(answers_.free(), kAnswer) | when(cork_.can_ack(), kGrantAck) |
+  return mshrs_.choose(when(cork_.can_acquire(), kAcquire) | when(releases_.free(), kRelease) | when(answers_.free(), kAnswer) | when(cork_.can_ack(), kGrantAck) |
                                   when(directory_.can_write(), kDirectoryWrite) | when(cpu_.can_probe(now), kProbe));
 }
 
@@ -97,7 +95,7 @@ bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, 
   const bool offered = offers() != kNoRequest;
   if (offered) send_answer(output_room);
   // When the last cycle only moved a burst, no MSHR could act, and none can but for a pipeline that has become free.
-  const bool nobody_acts = moved_burst_ && answers_.free() == answers_were_free_ && !mshrs_.probe_waits();
+  const bool nobody_acts = moved_burst_ & (answers_.free() == answers_were_free_) & !mshrs_.probe_waits();
   took_item_ = moved_burst_ = false;
   answers_were_free_ = answers_.free();
   const Schedule schedule = nobody_acts ? Schedule{} : schedule_in(now);
@@ -111,7 +109,8 @@ bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, 
   const bool from_slot = input_slot_.request != kNoRequest;
   const RequestItem* const head = from_slot ? &input_slot_ : item;
   Intake intake;
-  if (head != nullptr) intake = look_at_input(schedule, *head);
+  if (input_waits_for_mshr_) intake = {Take::kAllBusy};   // as before: none has left
+  else if (head != nullptr) intake = look_at_input(schedule, *head);
   input_waits_for_mshr_ = head != nullptr && intake.take == Take::kAllBusy && !schedule.has(kLeave);
   const bool accepted = intake.accepted();
   if (schedule.mshr == kNoMshr && !accepted && !offered && (item == nullptr || from_slot) && quiet() && port_.offer(bank_) == MemoryPort::Answer::kNone) {
@@ -195,7 +194,7 @@ bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, 
 // The cycle takes one beat of a line, delivers the next, moves the answer pipeline, and does nothing else.
 bool InclusiveCache::in_middle_of_burst(const RequestItem* item) const {
   const bool input_rests = input_slot_.request == kNoRequest ? item == nullptr : input_waits_for_mshr_;
-  return input_rests && refill_beat_ + 1 < geometry_.axi_beats && lookup_.mshr == kNoMshr && !directory_.write_waits() && !releases_.active() && probes_.empty() &&
+  return (input_rests & (refill_beat_ + 1 < geometry_.axi_beats) & (lookup_.mshr == kNoMshr) & !directory_.write_waits() & !releases_.active() & probes_.empty()) &&
          cork_.only_burst(releases_.queue());
 }
 

@@ -61,17 +61,19 @@ class MshrFile {
   [[nodiscard]] std::uint64_t ready() const { return release_ | acquire_ | answer_ | grant_ack_ | directory_write_ | probe_; }
   // The MSHR whose turn it is among those of `ready` that can do all they are ready for: lowest index above the last one served, else lowest
   // index.
-  [[nodiscard]] Schedule choose(std::uint64_t ready, Actions free) const {
+  [[nodiscard]] Schedule choose(Actions free) const {
     const std::uint64_t write = release_ | directory_write_;
     const auto unless = [&](Actions unit) { return std::uint64_t{(free & unit) != 0} - 1; };   // all bits, unless it is free
-    ready &= ~((acquire_ & unless(kAcquire)) | (release_ & unless(kRelease)) | (answer_ & unless(kAnswer)) | (grant_ack_ & unless(kGrantAck)) |
+    std::uint64_t able = ready() & ~((acquire_ & unless(kAcquire)) | (release_ & unless(kRelease)) | (answer_ & unless(kAnswer)) | (grant_ack_ & unless(kGrantAck)) |
                (write & unless(kDirectoryWrite)) | (probe_ & unless(kProbe)));
-    if (ready == 0) return {};
-    const std::uint64_t preferred = ready & above_last_;
-    const auto mshr = static_cast<unsigned>(__builtin_ctzll(preferred != 0 ? preferred : ready));
+    const std::uint64_t preferred = able & above_last_;
+    able = preferred != 0 ? preferred : able;
+    const bool any = able != 0;
+    const auto mshr = static_cast<unsigned>(__builtin_ctzll(able | std::uint64_t{1} << 63));
     const auto when = [&](std::uint64_t word, Actions what) { return static_cast<Actions>(word >> mshr & 1) * what; };
-    return {mshr, when(acquire_, kAcquire) | when(release_, kRelease) | when(answer_, kAnswer) | when(grant_ack_, kGrantAck) | when(write, kDirectoryWrite) |
-                      when(probe_, kProbe) | when(~(release_pending_ | grant_pending_), kLeave)};
+    const Actions actions = when(acquire_, kAcquire) | when(release_, kRelease) | when(answer_, kAnswer) | when(grant_ack_, kGrantAck) | when(write, kDirectoryWrite) |
+                            when(probe_, kProbe) | when(~(release_pending_ | grant_pending_), kLeave);
+    return {any ? mshr : kNoMshr, any ? actions : 0};
   }
   // Books what was chosen.
   void served(const Schedule& s) {
