@@ -21,7 +21,7 @@ Bytes bytes_of(const RequestBeat& beat, unsigned bus_bytes) {
   if (beat.opcode == TlOpcodeA::kGet) return {beat.address + beat.useful_first, beat.useful_bytes, beat.useful_first};
   if (beat.mask == 0) return {};
   // The mask of a beat is one run of bytes; its bits are lanes of the bus.
-  const std::uint64_t window = beat.address / bus_bytes * bus_bytes + static_cast<std::uint64_t>(beat.beat) * bus_bytes;
+  const std::uint64_t window = (beat.address & ~std::uint64_t{bus_bytes - 1}) + static_cast<std::uint64_t>(beat.beat) * bus_bytes;
   const auto first = static_cast<unsigned>(__builtin_ctzll(beat.mask));
   return {window + first, 64u - static_cast<unsigned>(__builtin_clzll(beat.mask)) - first, static_cast<unsigned>(window + first - beat.address)};
 }

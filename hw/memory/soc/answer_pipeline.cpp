@@ -98,8 +98,7 @@ void AnswerPipeline::move_values(Stage& stage) {
     write_values(stage.request, stage.place);
   } else if (request.useful_bytes != 0) {
     const std::uint64_t line = request.address / kLineBytes * kLineBytes;
-    std::memcpy(values_->bytes(request.values) + request.useful_first, lines_.read(stage.place, line) + request.offset + request.useful_first,
-                request.useful_bytes);
+    copy_bytes(values_->bytes(request.values) + request.useful_first, lines_.read(stage.place, line) + request.offset + request.useful_first, request.useful_bytes);
   }
 }
 

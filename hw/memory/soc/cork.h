@@ -81,7 +81,9 @@ class Cork {
   [[nodiscard]] bool wants_port(const Ring<Release, 16>& releases) const {
     return (!releases.empty() && releases.front().dirty) || (!acquires_.empty() && !acquires_.front().permission_only);
   }
-  [[nodiscard]] bool has_requests(const Ring<Release, 16>& releases) const { return (acquires_before_ | acks_before_) != 0 || !releases.empty(); }
+  [[nodiscard]] bool has_requests(const Ring<Release, 16>& releases) const {
+    return (acquires_before_ | acks_before_) != 0 || (!releases.empty() && (releases.front().dirty || released_.size() != kDepth));
+  }
   // Request beats of this cycle. `turn`: the memory port's channel may be used.
   void request(Cycle now, Ring<Release, 16>& releases, bool turn) {
     const bool acquire_there = acquires_before_ != 0;

@@ -36,6 +36,11 @@ class Directory {
     write_waits_ = true;
     put(set, way, entry);
   }
+  // A read of this set will come: fetches what it looks at into the caches of the computer that simulates.
+  void expect(std::uint32_t set) const {
+    __builtin_prefetch(&tags_[std::size_t{set} * geometry_.ways]);
+    __builtin_prefetch(&states_[std::size_t{set} * geometry_.ways]);
+  }
   // Moves the victim generator; the result belongs to the following cycle.
   void read() {
     ++reads_;

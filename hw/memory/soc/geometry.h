@@ -24,6 +24,7 @@ struct Geometry {
         axi_beats(kLineWords / axi_words),
         // BankedStore.scala: four times the wider of the two ports, one bank a word.
         word_bank_mask(4 * (bus_words > axi_words ? bus_words : axi_words) - 1),
+        lg_bus(log2_ceil(m.dma.bus_bytes)),
         lg_lines(log2_ceil(static_cast<int>(kLineBytes * banks_of_lines))),
         lg_sets(log2_ceil(static_cast<int>(sets))) {}
 
@@ -47,6 +48,7 @@ struct Geometry {
   unsigned axi_words;
   unsigned axi_beats;    // of a line
   unsigned word_bank_mask;
+  int lg_bus;            // log2 of the bytes of a bus beat
   int lg_lines;          // log2 of the bytes from a bank's line to its next one
   int lg_sets;
 };

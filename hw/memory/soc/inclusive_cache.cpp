@@ -94,14 +94,11 @@ bool InclusiveCache::step(Cycle now, const RequestItem* item, bool output_room, 
   answer_ = kNoRequest;
   const bool offered = offers() != kNoRequest;
   if (offered) send_answer(output_room);
-  // When the last cycle only moved a burst, no MSHR could act, and none can but for a pipeline that has become free.
-  const bool nobody_acts = moved_burst_ & (answers_.free() == answers_were_free_) & !mshrs_.probe_waits();
-  took_item_ = moved_burst_ = false;
-  answers_were_free_ = answers_.free();
-  const Schedule schedule = nobody_acts ? Schedule{} : schedule_in(now);
+  took_item_ = false;
+  const Schedule schedule = schedule_in(now);
   if (schedule.mshr == kNoMshr && refill_beat_ != 0 && in_middle_of_burst(item)) {
     middle_beat(now);
-    return moved_burst_ = true;
+    return true;
   }
   cork_.begin();
 
@@ -198,25 +195,25 @@ bool InclusiveCache::in_middle_of_burst(const RequestItem* item) const {
          cork_.only_burst(releases_.queue());
 }
 
-// An MSHR does something: not before so many cycles.
-unsigned InclusiveCache::cycles_until_action(bool item_waits) const {
-  if (!moved_burst_ || (item_waits && input_slot_.request == kNoRequest) || !in_middle_of_burst(nullptr) || mshrs_.probe_waits()) return 1;
-  // One may go on when the pipeline becomes free.
-  if (answers_.free() != answers_were_free_) return 1;
-  const unsigned beats = geometry_.axi_beats - 1 - refill_beat_;
-  return 1 + (answers_.free() ? beats : std::min(beats, answers_.cycles_until_free()));
+// Something comes for an MSHR that may let it answer or leave: not before so many cycles.
+unsigned InclusiveCache::cycles_until_news(bool item_waits) const {
+  const bool input_rests = input_slot_.request == kNoRequest ? !item_waits : input_waits_for_mshr_;
+  const bool only_refill = refill_beat_ != 0 && input_rests && lookup_.mshr == kNoMshr && probes_.empty() && !mshrs_.probe_waits() && !mshrs_.leave_waits();
+  return only_refill ? geometry_.axi_beats - refill_beat_ : 1;   // the last beat of the line: other messages wait until it is complete
 }
 
 unsigned InclusiveCache::cycles_until_answer(bool item_waits) const {
   if (output_slot_ != kNoRequest) return 1;
   constexpr unsigned kPipeline = 2;   // stages behind the one that a request enters
-  return std::min(answers_.cycles_until_answer(), cycles_until_action(item_waits) + kPipeline);
+  const unsigned ready = mshrs_.answer_waits() ? 1 : cycles_until_news(item_waits) + 1;
+  return std::min(answers_.cycles_until_answer(), std::max(ready, answers_.cycles_until_free() + 1) + kPipeline);
 }
 
 unsigned InclusiveCache::cycles_until_taken(bool item_waits) const {
-  if (input_slot_.request == kNoRequest || !input_waits_for_mshr_) return 0;
-  // An MSHR leaves; what stands in the slot takes it; the next beat moves into the slot.
-  return cycles_until_action(item_waits) + 2;
+  if (input_slot_.request == kNoRequest) return 1;   // it moves into the slot
+  if (!input_waits_for_mshr_) return 2;              // what stands there may be accepted
+  // An MSHR leaves, and what stands in the slot takes it.
+  return (mshrs_.leave_waits() ? 1 : cycles_until_news(item_waits) + 1) + 2;
 }
 
 void InclusiveCache::middle_beat(Cycle now) {

@@ -24,6 +24,11 @@ class InclusiveCache {
   InclusiveCache(const MachineParams& params, unsigned bank, RequestPool& pool, MemoryPort& port, CpuCache& cpu, LineValues* below, ValuePlane* values);
 
   [[nodiscard]] Directory& directory() { return directory_; }
+  // A request for this set is on its way. No more than a hint.
+  void expect(std::uint32_t set) const {
+    directory_.expect(set);
+    lines_.expect(std::size_t{set} * geometry_.ways);
+  }
 
   // ---- one cycle: offers(), step(), then took_item() and answer()
   // The request whose answer beat the bank offers, or kNoRequest.
@@ -34,7 +39,7 @@ class InclusiveCache {
   // ---- what the bus can be sure of, after step(). `item_waits`: a beat is offered to this bank.
   // The next beat leaves that somebody waits for: not before so many cycles.
   [[nodiscard]] unsigned cycles_until_answer(bool item_waits) const;
-  // A beat is waiting because every MSHR is busy, and so are those behind it: the next one is not taken before so many cycles. 0: no such wait.
+  // A beat waits at the input: it is not taken in the cycles before the next one but so many.
   [[nodiscard]] unsigned cycles_until_taken(bool item_waits) const;
   [[nodiscard]] bool took_item() const { return took_item_; }
   [[nodiscard]] RequestSlot answer() const { return answer_; }   // the beat that left in this cycle, or kNoRequest
@@ -102,7 +107,7 @@ class InclusiveCache {
   unsigned beats_to_read(Cycle now, const Request& request, BeatTimes& at, unsigned known) const;
   [[nodiscard]] Intake look_at_input(Schedule schedule, const RequestItem& item) const;
   [[nodiscard]] bool in_middle_of_burst(const RequestItem* item) const;
-  [[nodiscard]] unsigned cycles_until_action(bool item_waits) const;
+  [[nodiscard]] unsigned cycles_until_news(bool item_waits) const;
   void middle_beat(Cycle now);
   void claim_release(Schedule schedule, Release& release, std::uint32_t& used);
   void serve(Cycle now, Schedule schedule, bool follows, RequestSlot successor, bool same_line, const Lookup& read);
@@ -133,9 +138,7 @@ class InclusiveCache {
   RequestSlot output_slot_ = kNoRequest;
   bool input_waits_for_mshr_ = false;              // what stands in the slot does, until an MSHR leaves
   bool took_item_ = false;
-  bool moved_burst_ = false;                       // in the last cycle, and nothing else happened
   RequestSlot answer_ = kNoRequest;
-  bool answers_were_free_ = true;                  // the answer pipeline, at the start of the last cycle
   unsigned put_beats_ = 0;                         // in the put buffer
   Lookup lookup_;                                  // directory read of the previous cycle
   unsigned refill_beat_ = 0;

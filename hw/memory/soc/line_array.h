@@ -19,6 +19,10 @@ class LineArray {
   }
   [[nodiscard]] bool used() const { return below_ != nullptr; }
 
+  // Something will be asked about one of the places from here on.
+  void expect(std::size_t place) const {
+    if (used()) __builtin_prefetch(&owners_[place]);
+  }
   // The bytes of the line of `address`, which owns `place`; valid until the next call.
   [[nodiscard]] const std::uint8_t* read(std::size_t place, std::uint64_t address) {
     if (owners_[place] == 0) return below_->look(address, buffer_);

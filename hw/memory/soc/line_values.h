@@ -1,5 +1,7 @@
 #pragma once
 // The bytes of lines below a cache: flat memory, or another cache in front of it. Timing never looks inside.
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -7,6 +9,13 @@
 #include "sim/base/memory.h"
 
 namespace systole::hw::soc {
+
+// Part of a line. Most are a bus beat or a line; copies of a known size need no call.
+inline void copy_bytes(std::uint8_t* to, const std::uint8_t* from, std::size_t bytes) {
+  if (bytes == kLineBytes) std::memcpy(to, from, kLineBytes);
+  else if (bytes == 16) std::memcpy(to, from, 16);
+  else std::copy_n(from, bytes, to);
+}
 
 class LineValues {
  public:

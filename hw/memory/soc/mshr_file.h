@@ -161,6 +161,9 @@ class MshrFile {
       release_ |= bit;
     }
   }
+  [[nodiscard]] bool answer_waits() const { return answer_ != 0; }          // for its turn at the answer pipeline
+  // What one waits for has come, so that it may leave with its next turn.
+  [[nodiscard]] bool leave_waits() const { return (ready() & ~(release_pending_ | grant_pending_)) != 0; }
   [[nodiscard]] bool probe_waits() const { return probe_ != 0; }   // for its turn at the CPU
   [[nodiscard]] bool probes_victim(unsigned index) const { return (victim_probe_pending_ >> index & 1) != 0; }
   // Is the line on its way from memory?

@@ -48,7 +48,7 @@ SocMemory::SocMemory(const sc_core::sc_module_name& name, const MachineParams& p
     banks_.push_back(std::make_unique<soc::InclusiveCache>(params, bank, pool_, memory_port_, cpu_cache_, below, values));
   }
   if (banks_.size() == 1) only_bank_ = banks_.front().get();
-  in_request_.bind_reader(*this);
+  in_request_.bind_reader(*this, &has_room_);
   out_response_.bind_writer(*this);
   if (load_runs_ != nullptr) load_runs_->enable();
 }
@@ -103,6 +103,7 @@ void SocMemory::evaluate(Cycle now) {
   const bool changed = step(now, alone);
   const bool answer_waits = send_response(now);
   if (requests_before < bus_entries_ && in_request_.front(now) != nullptr) take_request(now);
+  has_room_ = tile_requests_.size() != bus_entries_;
   const bool moving = changed || answer_waits || !tile_requests_.empty();
   caught_up_until_ = 0;
   if ((moving && !at_rest()) || !tile_answers_.empty()) {
@@ -121,10 +122,11 @@ Cycle SocMemory::unseen_cycles() const {
     unseen = tile_answers_.front().at - next_;
   }
   const bool item_waits = !tile_requests_.empty();
-  if (!in_request_.empty()) {
-    // It is taken in the cycle behind the one in which the cache has made room in front of it.
-    if (tile_requests_.size() != bus_entries_) return 0;
+  if (!has_room_) {
+    // The port takes a beat in the cycle behind the one in which the cache has made room for it.
     unseen = std::min<Cycle>(unseen, only_bank_->cycles_until_taken(item_waits));
+  } else if (!in_request_.empty()) {
+    return 0;
   }
   return std::min<Cycle>(unseen, only_bank_->cycles_until_answer(item_waits) + bus_latency_);
 }
@@ -362,7 +364,7 @@ void SocMemory::take_request(Cycle now) {
   RequestSlot& slot = entering_[static_cast<std::size_t>(beat.client)];
   if (beat.beat == 0) {
     const unsigned bytes = 1u << beat.lg_size;
-    if (bytes > soc::kLineBytes || beat.address % bytes != 0) {
+    if (bytes > soc::kLineBytes || (beat.address & (bytes - 1)) != 0) {
       throw CommandFault{now, name(), beat.sequence, fmt::format("asks for {} bytes at {:#x}; a request must lie inside a cache line", bytes, beat.address)};
     }
     slot = pool_.allocate();
@@ -373,6 +375,7 @@ void SocMemory::take_request(Cycle now) {
     request.kind = beat.opcode == TlOpcodeA::kGet ? RequestKind::kGet : beat.opcode == TlOpcodeA::kPutFull ? RequestKind::kPutFull : RequestKind::kPutPartial;
     request.lg_size = beat.lg_size;
     request.complete(geometry_);
+    banks_[geometry_.bank_of(request.address)]->expect(request.set);
     request.answer.opcode = request.is_put() ? TlOpcodeD::kAck : TlOpcodeD::kData;
     request.answer.lg_size = beat.lg_size;
     request.answer.client = beat.client;
@@ -390,7 +393,7 @@ void SocMemory::take_request(Cycle now) {
     if (values_ != nullptr && beat.beat == 0 && beat.useful_bytes != 0) {
       // All bytes at once: the Put may be acknowledged, and its values asked for, while its later beats still wait at the port.
       const unsigned first = request.offset + beat.useful_first;
-      std::memcpy(pool_.put_bytes(slot) + first, values_->bytes(beat.values) + beat.useful_first, beat.useful_bytes);
+      soc::copy_bytes(pool_.put_bytes(slot) + first, values_->bytes(beat.values) + beat.useful_first, beat.useful_bytes);
       request.put_mask = (~std::uint64_t{0} >> (soc::kLineBytes - beat.useful_bytes)) << first;
     }
   } else if (values_ != nullptr) {

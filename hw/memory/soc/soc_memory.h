@@ -106,6 +106,7 @@ class SocMemory final : public Unit {
   const unsigned bus_entries_;
   soc::Ring<TileRequest, 32> tile_requests_;
   soc::Ring<TileAnswer, 32> tile_answers_;
+  bool has_room_ = true;                // in tile_requests_, at the end of the cycle
   unsigned answers_before_ = 0;         // in tile_answers_ at the start of the cycle
   soc::FlatLines flat_;
   soc::Dram* dram_ = nullptr;                                           // when there is one
