@@ -42,6 +42,10 @@ void ReadRequester::evaluate(Cycle now) {
     if ((now - asleep_since_) % 2 == 0) change_places();
     asleep_since_ = kNever;
   }
+  if (row_ && to_tlb() && translated() && !out_request_.can_push(now)) {
+    go_round(now);
+    return;
+  }
   // A request that is not translated, or that the port refuses, goes round through the translation again, before new ones.
   const bool empty = !to_tlb() && !translated();
   const bool missed = translated() && tlb_.misses(DmaClient::kReader, now);
@@ -58,7 +62,7 @@ void ReadRequester::evaluate(Cycle now) {
   if (take && empty) {
     const Packet packet = next_packet();
     // Alone on its way, to the page of the request before: it will be translated, and there will be room.
-    if (load_runs_.enabled() && out_request_.empty() && tlb_.remembers(DmaClient::kReader, now, packet.address)) {
+    if (load_runs_.enabled() && out_request_.size() < out_request_.capacity() && tlb_.remembers(DmaClient::kReader, now, packet.address)) {
       take_packet(*id, packet, out_request_.emplace(now + 2));
       ahead_ = true;
       ahead_until_ = now + 3;
@@ -97,6 +101,16 @@ void ReadRequester::evaluate(Cycle now) {
   } else if (account != Account::kIdle) {
     ledger_.enter_later(now + 1, Account::kIdle);
   }
+}
+
+// Both requests while the port is full: evaluate() without what cannot happen then.
+void ReadRequester::go_round(Cycle now) {
+  const bool missed = tlb_.misses(DmaClient::kReader, now);
+  tlb_.request(DmaClient::kReader, now, true, to_tlb()->address);
+  change_places();
+  const Account account = missed ? Account::kTlbMiss : Account::kPortBusy;
+  ledger_.enter(now, account);
+  if (!sleeps_while_going_round(now, account)) wake_at(now + 1);
 }
 
 // On the page that is remembered, requests go round without anybody's notice.

@@ -48,6 +48,7 @@ class ReadRequester final : public Unit {
   [[nodiscard]] Packet next_packet() const;
   void take_packet(unsigned id, const Packet& packet, RequestBeat& beat);
   [[nodiscard]] AnswerRows answer_rows(const Transaction& transaction) const;
+  void go_round(Cycle now);
   [[nodiscard]] bool sleeps_while_going_round(Cycle now, Account account);
 
   const MachineParams params_;
