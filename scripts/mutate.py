@@ -6,7 +6,7 @@
 The faults are listed in tests/mutation/mutations.txt. All of them are compiled at once into a copy of the sources
 (build-mutation/source), each behind a switch; SYSTOLE_MUTANT=n turns on one of them. A fault is found when the streams of the
 quick tests (tests/golden/quick.txt) or the recorded accounts (tests/golden/accounts.txt, tests/data/golden/pinned) differ, end with an
-error or do not end, or when a quick test of the front end, the execute side or the announcements fails.
+error or do not end, or when a quick test of the front end, the execute side, the announcements or the machine as a whole fails.
 --full replays all streams with the faults that the quick ones do not find. Results: tests/mutation/RESULTS.md, which
 scripts/scoreboard.sh puts into hw/EXACTNESS.md. Exit code 1 when a fault survives. Python 3 only, no packages.
 """
@@ -26,7 +26,8 @@ SOURCE = os.path.join(BUILD, "source")
 STREAMS = os.path.join(BUILD, "build/golden/rtl")
 CHECK = os.path.join(BUILD, "build/tests/golden/golden_check")
 # Folder of the build tree, target.
-UNIT_TESTS = (("tests/unit/ports", "test_ports"), ("tests/module/frontend", "test_frontend"), ("tests/module/execute", "execute_module_test"))
+UNIT_TESTS = (("tests/unit/ports", "test_ports"), ("tests/module/frontend", "test_frontend"), ("tests/module/execute", "execute_module_test"),
+              ("tests/module/top", "test_top"))
 FIELDS = ("old", "new", "part", "equivalent")
 
 

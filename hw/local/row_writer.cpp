@@ -37,10 +37,9 @@ RowWriter::RowWriter(const sc_core::sc_module_name& name, const MachineParams& p
   scratchpad_.bind_loads(*this);
 }
 
-void RowWriter::announced(const LoadRun& run, bool follows) {
-  const bool gaps = run.pitch > 1;   // then from row to row
-  if (!follows || gaps) wake_at(run.first);
-  if (!gaps && (run.count > 1 || follows)) wake_at(run.last());
+// The last row wakes us; account_rows() makes up for the others.
+void RowWriter::announced(const LoadRun& run) {
+  wake_at(run.last());
   scratchpad_.announced(run);
 }
 
@@ -57,18 +56,23 @@ void RowWriter::settle(Cycle now) {
   run->settled = std::max(run->settled, due);
 }
 
-// The row of an announced run that is written in this cycle, as the others that want to write must see it.
-RowWriter::Offer RowWriter::offer_of_run(Cycle now) {
-  Offer offer;
+void RowWriter::account_rows(Cycle now) {
   const LoadRun* run = load_runs_.front();
-  if (run == nullptr || now < run->first || !run->writes_in(now)) return offer;
+  if (run == nullptr) return;
+  for (; run->cycle_of(rows_accounted_) < now; ++rows_accounted_) {
+    const Cycle written = run->cycle_of(rows_accounted_);
+    ledger_.enter(written, Account::kBusy);
+    if (run->pitch > 1) ledger_.enter_later(written + 1, Account::kIdle);
+  }
+}
+
+// The row of an announced run that is written in this cycle, as the others that want to write must see it.
+RowWriter::RunRow RowWriter::row_of_run(Cycle now) {
+  const LoadRun* run = load_runs_.front();
+  if (run == nullptr || now < run->first || !run->writes_in(now)) return {};
   SYSTOLE_CHECK(now <= run->last());
-  offer.valid = true;
-  offer.last = now == run->last();
-  offer.row = run->row_of(run->due(now) - 1);
-  if (!offer.last && run->pitch > 1) wake_at(now + run->pitch);
-  offer.bank = scratchpad_.bank_of(offer.row);
-  return offer;
+  rows_accounted_ = run->due(now);
+  return {true, now == run->last(), scratchpad_.bank_of(run->row_of(rows_accounted_ - 1))};
 }
 
 void RowWriter::finish_run(Cycle now) {
@@ -76,6 +80,7 @@ void RowWriter::finish_run(Cycle now) {
   settle(now);
   if (values_ != nullptr) values_->end_use(run.values);
   load_runs_.end(now);
+  rows_accounted_ = 0;
 }
 
 RowWriter::Offer RowWriter::offer_of(const LoadedRow& row, int repeat, bool pixel_path) const {
@@ -119,30 +124,30 @@ void RowWriter::evaluate(Cycle now) {
   scratchpad_taken_ = 0;
   accumulator_taken_ = 0;
   array_write(now);
-  Offer pixel = offer_of_run(now);
-  const bool of_run = pixel.valid;
-  if (of_run) scratchpad_taken_ |= 1u << pixel.bank;
+  account_rows(now);
+  const RunRow of_run = row_of_run(now);
+  if (of_run.valid) scratchpad_taken_ |= 1u << of_run.bank;
   if (in_row_.empty() && in_accumulator_row_.empty() && in_zero_.empty() && !zero_block_) {
-    if (!of_run) {
+    if (!of_run.valid) {
       ledger_.enter(now, Account::kIdle);
       return;
     }
     ledger_.enter(now, Account::kBusy);
-    if (!pixel.last) {
+    if (!of_run.last) {
       if (load_runs_.front()->pitch > 1) ledger_.enter_later(now + 1, Account::kIdle);
       return;
     }
     finish_run(now);
     ledger_.enter_later(now + 1, Account::kIdle);   // unless the next run follows
-    const LoadRun* next = load_runs_.front();
-    if (next != nullptr && next->first == now + 1) ledger_.enter_later(now + 1, Account::kBusy);
     return;
   }
 
   const LoadedRow* pixel_row = in_row_.front(now);
   const LoadedRow* accumulator_row = in_accumulator_row_.front(now);
-  Offer wide, zero;
-  SYSTOLE_CHECK(!of_run || pixel_row == nullptr);
+  Offer pixel, wide, zero;
+  SYSTOLE_CHECK(!of_run.valid || pixel_row == nullptr);
+  pixel.valid = of_run.valid;
+  pixel.last = of_run.last;
   if (pixel_row != nullptr) {
     if (pixel_repeats_left_ < 0) pixel_repeats_left_ = pixel_row->pixel_repeats - 1;
     if (pixel_row->to_accumulator && pixel_repeats_left_ > 0) {
@@ -161,7 +166,7 @@ void RowWriter::evaluate(Cycle now) {
   const bool any_last = (pixel.valid && pixel.last) || (wide.valid && wide.last);
   bool wrote = false;
   bool refused = false;
-  if (of_run) {
+  if (of_run.valid) {
     wrote = true;
     if (pixel.last) finish_run(now);
   } else if (pixel.valid) {

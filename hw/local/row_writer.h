@@ -28,8 +28,11 @@ class RowWriter final : public Unit, private LoadRuns::Writer, private Scratchpa
   [[nodiscard]] std::string state_text() const override;
   void residual(Residual& r) override {
     r.rest(pixel_repeats_left_ < 0 && accumulator_repeats_left_ < 0 && zero_column_ == 0 && !zero_block_);
+    if (!r.loads()) account_rows(r.now());
     ledger_.residual(r);
   }
+  // Rows of a run that were written before `now` while it slept.
+  void account_rows(Cycle now);
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
 
  private:
@@ -46,6 +49,11 @@ class RowWriter final : public Unit, private LoadRuns::Writer, private Scratchpa
     LoadedRow source;
     int repeat = 0;             // pixel repeat
   };
+  struct RunRow {
+    bool valid = false;
+    bool last = false;          // of its run
+    std::uint32_t bank = 0;
+  };
   // One block of a zero row, in the zero path's pixel repeater.
   struct ZeroBlock {
     ZeroRow zero;
@@ -57,9 +65,9 @@ class RowWriter final : public Unit, private LoadRuns::Writer, private Scratchpa
 
   [[nodiscard]] Offer offer_of(const LoadedRow& row, int repeat, bool pixel_path) const;
   [[nodiscard]] Offer offer_of_zero() const;
-  void announced(const LoadRun& run, bool follows) override;
+  void announced(const LoadRun& run) override;
   void settle(Cycle now) override;
-  [[nodiscard]] Offer offer_of_run(Cycle now);
+  [[nodiscard]] RunRow row_of_run(Cycle now);
   void finish_run(Cycle now);
   void array_write(Cycle now);
   [[nodiscard]] bool write_row(Cycle now, const Offer& offer);
@@ -89,6 +97,7 @@ class RowWriter final : public Unit, private LoadRuns::Writer, private Scratchpa
   int accumulator_repeats_left_ = -1;
   std::uint32_t zero_column_ = 0;         // first column of the next block of the row in in_zero
   std::optional<ZeroBlock> zero_block_;
+  unsigned rows_accounted_ = 0;           // of the first run
   std::uint32_t scratchpad_taken_ = 0;    // banks that have been written in this cycle
   std::uint32_t accumulator_taken_ = 0;
   Ledger ledger_;

@@ -66,8 +66,7 @@ class LoadRuns {
   class Writer {
    public:
     virtual ~Writer() = default;
-    // `follows`: the run begins right behind the one before.
-    virtual void announced(const LoadRun& run, bool follows) = 0;
+    virtual void announced(const LoadRun& run) = 0;
   };
   void bind_writer(Writer& writer) { writer_ = &writer; }
 
@@ -129,10 +128,9 @@ class LoadRuns {
   void announce() {
     const LoadRun& run = runs_[(head_ + size_) & (runs_.size() - 1)];
     SYSTOLE_CHECK(size_ == 0 || run.first > at(size_ - 1).last());
-    const bool follows = size_ != 0 && at(size_ - 1).last() + 1 == run.first;
     rows_announced += run.count;
     ++size_;
-    writer_->announced(run, follows);
+    writer_->announced(run);
   }
 
   // ---- RowWriter

@@ -39,6 +39,8 @@ class Accelerator final : public sc_core::sc_module {
 
   // For a memory that sends answers as runs.
   [[nodiscard]] LoadRuns& load_runs();
+  // Before the ledgers are read: units that sleep account for the cycles before `end`.
+  void settle_accounts(Cycle end) { row_writer_->account_rows(end); }
 
   // Hands the units to the scheduler: the datapath as a group in the order of the RTL's ready chain, the rest one by one.
   void register_units(Scheduler& scheduler, bool reverse_order);

@@ -127,7 +127,8 @@ struct Machine::Parts {
     boundaries.push_back({boundary.region, boundary.begin, totals(boundary.begin)});
   }
   // Cycles of each state of each unit in [0, end).
-  [[nodiscard]] std::vector<std::vector<std::uint64_t>> totals(Cycle end) const {
+  [[nodiscard]] std::vector<std::vector<std::uint64_t>> totals(Cycle end) {
+    accelerator.settle_accounts(end);
     std::vector<std::vector<std::uint64_t>> result;
     for (const Ledger* ledger : ledgers()) result.push_back(ledger->totals(end));
     return result;
