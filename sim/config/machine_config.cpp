@@ -161,7 +161,33 @@ MachineConfig read_file_machine(const std::string& path) {
   return machine;
 }
 
+// The setting that leaves a parameter unused, or empty.
+std::string made_pointless_by(const hw::MachineParams& m, const std::string& key) {
+  const auto starts = [&](const char* prefix) { return key.rfind(prefix, 0) == 0; };
+  const bool soc = m.memory.model == hw::MemoryModel::kSoc;
+  const bool dram = m.soc.dram != hw::DramKind::kFixed;
+  if (key == "memory.latency") return soc ? "memory.model = soc" : "";
+  if (!starts("soc.") && !starts("dram_timing.")) return "";
+  if (!soc) return "memory.model = ideal";
+  if ((starts("dram_timing.") || starts("soc.dram_")) && !dram) return "soc.dram = fixed";
+  if (starts("soc.axi_") && key != "soc.axi_bytes" && dram) return "soc.dram = " + values(m).at("soc.dram");
+  if (starts("soc.llc_") && m.soc.llc_kib == 0) return "soc.llc_kib = 0";
+  return "";
+}
+
 }  // namespace
+
+std::vector<std::string> settings_without_effect(const MachineConfig& machine) {
+  const auto now = values(machine.params);
+  const auto before = values(preset_machine(machine.preset).params);
+  std::vector<std::string> result;
+  for (const auto& [key, origin] : machine.origins) {
+    if (now.at(key) == before.at(key)) continue;
+    const std::string cause = made_pointless_by(machine.params, key);
+    if (!cause.empty()) result.push_back(fmt::format("{} = {} ({}) has no effect with {}", key, now.at(key), origin, cause));
+  }
+  return result;
+}
 
 Setting parse_set(const std::string& text, const std::string& option) {
   const std::size_t equals = text.find('=');

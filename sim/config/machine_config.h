@@ -31,6 +31,9 @@ struct MachineConfig {
 
 [[nodiscard]] MachineConfig preset_machine(const std::string& name);
 
+// What the user has set to another value than the preset's, and what others of the machine's parameters make pointless: one sentence each.
+[[nodiscard]] std::vector<std::string> settings_without_effect(const MachineConfig& machine);
+
 // Splits "key=value". Throws ConfigError naming `option` when there is no '='.
 [[nodiscard]] Setting parse_set(const std::string& text, const std::string& option = "--set");
 

@@ -298,7 +298,9 @@ Results run_workload(const WorkloadRequest& request, const config::MachineConfig
   results.accounts = run.machine.accounts;
   results.counters = run.machine.counters;
   results.memory = run.traffic;
-  results.warnings = workload->warnings();
+  results.warnings = config::settings_without_effect(machine);
+  const std::vector<std::string> of_workload = workload->warnings();
+  results.warnings.insert(results.warnings.end(), of_workload.begin(), of_workload.end());
   results.warnings.insert(results.warnings.end(), run.machine.warnings.begin(), run.machine.warnings.end());
   if (!settings.timing_only) results.tokens = workload->tokens(memory);
   results.skipping = run.skipping;

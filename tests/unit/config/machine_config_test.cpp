@@ -142,6 +142,19 @@ TEST(MachineConfig, unknown_names_and_bad_settings_name_the_nearest) {
   EXPECT_NE(error_of([] { (void)load_machine("survey", {"dma.max_in_flight=1"}); }).find("dma.max_in_flight = 1: a write holds its id"), std::string::npos);
 }
 
+TEST(SettingsWithoutEffect, are_named_with_what_makes_them_pointless) {
+  const auto found = [](const std::vector<std::string>& sets) { return settings_without_effect(load_machine("survey", sets)); };
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(found({"soc.l2_ways=4"}), Texts{"soc.l2_ways = 4 (--set) has no effect with memory.model = ideal"});
+  EXPECT_EQ(found({"memory.model=soc", "dram_timing.ras=50"}), Texts{"dram_timing.ras = 50 (--set) has no effect with soc.dram = fixed"});
+  EXPECT_EQ(found({"memory.model=soc", "soc.dram_page=closed"}), Texts{"soc.dram_page = closed (--set) has no effect with soc.dram = fixed"});
+  EXPECT_EQ(found({"memory.model=soc", "soc.llc_ways=4"}), Texts{"soc.llc_ways = 4 (--set) has no effect with soc.llc_kib = 0"});
+  EXPECT_EQ(found({"memory.model=soc", "soc.dram=ddr4_2400", "soc.axi_latency=31"}), Texts{"soc.axi_latency = 31 (--set) has no effect with soc.dram = ddr4_2400"});
+  EXPECT_EQ(found({"memory.model=soc", "memory.latency=31"}), Texts{"memory.latency = 31 (--set) has no effect with memory.model = soc"});
+  EXPECT_EQ(found({"memory.model=soc", "soc.dram=ddr4_2400", "soc.dram_page=closed", "dram_timing.ras=50", "soc.llc_kib=64", "soc.llc_ways=4", "soc.axi_bytes=16"}), Texts{});
+  EXPECT_EQ(found({"soc.l2_ways=8", "memory.latency=31"}), Texts{});   // the first one says what the preset says
+}
+
 constexpr const char* kTraceEnd = "cmd 7 0000000000000000 0000000000000000\nfence\n";
 
 TEST(TraceMachine, without_a_machine_line_there_is_no_normaliser) {
