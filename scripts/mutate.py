@@ -6,7 +6,8 @@
 The faults are listed in tests/mutation/mutations.txt. All of them are compiled at once into a copy of the sources
 (build-mutation/source), each behind a switch; SYSTOLE_MUTANT=n turns on one of them. A fault is found when the streams of the
 quick tests (tests/golden/quick.txt) or the recorded accounts (tests/golden/accounts.txt, tests/data/golden/pinned) differ, end with an
-error or do not end, or when a quick test of the front end, the execute side, the announcements or the machine as a whole fails.
+error or do not end, or when a quick test of the front end, the execute side, the announcements or the machine as a
+whole fails, or one with random programs on the SoC's memory or with skip-ahead.
 --full replays all streams with the faults that the quick ones do not find. Results: tests/mutation/RESULTS.md, which
 scripts/scoreboard.sh puts into hw/EXACTNESS.md. Exit code 1 when a fault survives. Python 3 only, no packages.
 """
@@ -25,9 +26,10 @@ BUILD = os.path.join(ROOT, "build-mutation")
 SOURCE = os.path.join(BUILD, "source")
 STREAMS = os.path.join(BUILD, "build/golden/rtl")
 CHECK = os.path.join(BUILD, "build/tests/golden/golden_check")
-# Folder of the build tree, target.
-UNIT_TESTS = (("tests/unit/ports", "test_ports"), ("tests/module/frontend", "test_frontend"), ("tests/module/execute", "execute_module_test"),
-              ("tests/module/top", "test_top"))
+# Folder of the build tree, what is built there, which of its quick tests.
+UNIT_TESTS = (("tests/unit/ports", ["test_ports"], "."), ("tests/module/frontend", ["test_frontend"], "."),
+              ("tests/module/execute", ["execute_module_test"], "."), ("tests/module/top", ["test_top"], "."),
+              ("tests/tools", ["soc_fuzz", "skip_fuzz"], "^soc_|^skip_ahead_"))
 FIELDS = ("old", "new", "part", "equivalent")
 
 
@@ -208,7 +210,7 @@ def build():
     if shutil.which("ccache"):
         command.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["cmake", "--build", output, "--target", "golden_check", "golden_streams", *(target for _, target in UNIT_TESTS), "--parallel", os.environ.get("JOBS", "2"), "--", "-k", "0"], check=True)
+    subprocess.run(["cmake", "--build", output, "--target", "golden_check", "golden_streams", *(target for _, targets, _ in UNIT_TESTS for target in targets), "--parallel", os.environ.get("JOBS", "2"), "--", "-k", "0"], check=True)
 
 
 def run(number, arguments, seconds):
@@ -228,8 +230,8 @@ def run(number, arguments, seconds):
 def run_unit_tests(number):
     """The same for the unit tests, of which each case is a process of its own."""
     environment = dict(os.environ, SYSTOLE_MUTANT=str(number))
-    for folder, _ in UNIT_TESTS:
-        done = subprocess.run(["ctest", "--test-dir", os.path.join(BUILD, "build", folder), "--parallel", os.environ.get("JOBS", "2"), "--stop-on-failure"],
+    for folder, _, names in UNIT_TESTS:
+        done = subprocess.run(["ctest", "--test-dir", os.path.join(BUILD, "build", folder), "-L", "quick", "-R", names, "--parallel", os.environ.get("JOBS", "2"), "--stop-on-failure"],
                               env=environment, capture_output=True, text=True)
         if done.returncode != 0:
             failed = re.search(r"- ([^\n]*) \(", done.stdout[done.stdout.find("FAILED"):])
