@@ -26,13 +26,12 @@ class RegionMarks : public testing::TestWithParam<std::tuple<hw::MemoryModel, Sc
   }
   static std::string run(Granularity granularity) {
     std::string text;
-    const auto [model, scheduler] = GetParam();
     run_tasks(1, 1, [&](std::size_t) {
       hw::MachineParams params;
-      params.memory.model = model;
+      params.memory.model = std::get<hw::MemoryModel>(GetParam());
       Memory memory;
       hw::MachineOptions options;
-      options.scheduler = scheduler;
+      options.scheduler = std::get<SchedulerMode>(GetParam());
       options.granularity = granularity;
       options.max_cycles = 100'000;
       return test::run_text(hw::Machine(params, memory, options).run(isa::assemble(program(), "case")));
